@@ -1,0 +1,186 @@
+/**
+ * The accountant: follows the journals of this host and keeps the embedded ledger equal to their fold. It may be killed
+ * at any moment. When the ledger cannot be written the journals just grow, and it tries again from what was committed.
+ */
+import { mkdirSync } from 'node:fs';
+import type { World } from '../config/world.ts';
+import { Folding, type FoldingLimits } from './folding.ts';
+import { isWriterAlive } from './journal/liveness.ts';
+import { listSegments, type SegmentHeader } from './journal/reader.ts';
+import { retain, type RetainReport } from './journal/retain.ts';
+import { sealDead } from './journal/seal.ts';
+import { journalDirectory, sentenceOf, Store } from './store.ts';
+import type { CreditedTotal, DeliveredTotal } from './totals.ts';
+
+export interface AccountantOptions {
+  readonly dataDir: string;
+  readonly world: World;
+  /** Whether the process that wrote a segment still runs. Left out: asked of the system. */
+  readonly isAlive?: (header: SegmentHeader) => boolean;
+  readonly limits?: FoldingLimits;
+}
+
+/** As proxy/net/messages.ts has it: this room may not import that one. */
+export interface AccountantFigures {
+  readonly pid: number;
+  readonly caughtUp: boolean;
+  readonly lagBytes: number;
+  readonly lagMs: number;
+  readonly foldedRecords: number;
+  readonly corruptRanges: number;
+  readonly unjournaledShares: number;
+  readonly problem: string;
+  readonly delivered: readonly DeliveredTotal[];
+  readonly credited: readonly CreditedTotal[];
+}
+
+/** A step reads for so long before it returns, so that whoever waits for an answer gets one. */
+const SLICE_MS = 20;
+const LOOK_MS = 250;
+/** How often dead writers are looked for. */
+const SEAL_MS = 1_000;
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 10_000;
+
+export class Accountant {
+  readonly #options: AccountantOptions;
+  readonly #directory: string;
+  #folding: Folding | undefined;
+  #storeProblem = '';
+  #sealProblem = '';
+  #retryAtMs = -Infinity;
+  #retryMs = RETRY_MIN_MS;
+  #lookAtMs = -Infinity;
+  #sealAtMs = -Infinity;
+  #caughtUp = false;
+  #last: AccountantFigures | undefined;
+
+  private constructor(options: AccountantOptions) {
+    this.#options = options;
+    this.#directory = journalDirectory(options.dataDir);
+  }
+
+  /** Does not fail: what keeps it from working shows in `snapshot` and is tried again by `step`. */
+  static open(options: AccountantOptions): Accountant {
+    return new Accountant(options);
+  }
+
+  /**
+   * Does a bounded piece of work: reads for about 20 ms, or writes a slice of a batch. Returns how much was done in records
+   * or slices; 0 when everything durable is folded and committed, or when it waits to try again.
+   */
+  step(): number {
+    const nowMs = this.#options.world.monoMs();
+    if (this.#folding === undefined && nowMs < this.#retryAtMs) return 0;
+    try {
+      this.#folding ??= this.#start();
+      const done = this.#work(this.#folding, nowMs);
+      this.#storeProblem = '';
+      this.#retryMs = RETRY_MIN_MS;
+      return done;
+    } catch (error) {
+      this.#stumble(error, nowMs);
+      return 0;
+    }
+  }
+
+  snapshot(): AccountantFigures {
+    const folding = this.#folding;
+    if (folding === undefined) return { ...(this.#last ?? NOTHING), pid: process.pid, caughtUp: this.#caughtUp, lagMs: this.#last?.lagMs ?? 0, problem: this.#storeProblem };
+    const lag = folding.lag();
+    let foldedRecords = 0;
+    let corruptRanges = 0;
+    for (const position of folding.positions.values()) {
+      foldedRecords += position.records;
+      corruptRanges += position.corruptRanges;
+    }
+    const figures: AccountantFigures = {
+      pid: process.pid,
+      caughtUp: this.#caughtUp,
+      lagBytes: lag.bytes,
+      lagMs: lag.sinceMs === undefined ? 0 : Math.max(0, Math.round(this.#options.world.wallMs() - lag.sinceMs)),
+      foldedRecords,
+      corruptRanges,
+      unjournaledShares: folding.totals.unjournaledShares,
+      problem: oneSentence([this.#sealProblem, ...folding.problems()]),
+      delivered: folding.totals.delivered(),
+      credited: folding.totals.credited(),
+    };
+    this.#last = figures;
+    return figures;
+  }
+
+  /** Compresses and deletes segments that are sealed and folded to their end, and no others. */
+  async retain(retainMs: number, compress: boolean, onProblem: (sentence: string) => void): Promise<RetainReport> {
+    const finished = [...(this.#folding?.positions.values() ?? [])].filter((position) => position.finished);
+    const folded = new Map(finished.map((position) => [position.segment, position.offset]));
+    return retain({ directory: this.#directory, nowMs: this.#options.world.wallMs(), retainMs, compress, folded, onProblem });
+  }
+
+  /** Abandons what is not committed: the next start folds it again. */
+  close(): void {
+    this.#folding?.close();
+    this.#folding = undefined;
+    this.#retryAtMs = Infinity;
+  }
+
+  #start(): Folding {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const store = Store.open(this.#options.dataDir);
+    try {
+      return new Folding(store, this.#options.limits);
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  }
+
+  #work(folding: Folding, nowMs: number): number {
+    if (folding.writing) {
+      folding.write();
+      return 1;
+    }
+    if (nowMs >= this.#sealAtMs) this.#seal(nowMs);
+    if (folding.drained || nowMs >= this.#lookAtMs) {
+      folding.look(listSegments(this.#directory));
+      this.#lookAtMs = nowMs + LOOK_MS;
+    }
+    const read = folding.read(() => this.#options.world.monoMs() - nowMs >= SLICE_MS);
+    if (folding.write()) return read + 1;
+    if (read === 0 && folding.drained && !folding.writing) this.#caughtUp = true;
+    return read;
+  }
+
+  #seal(nowMs: number): void {
+    this.#sealAtMs = nowMs + SEAL_MS;
+    // A container's host name changes at each start; a boot id and start time name a process of this machine anyway.
+    const isAlive = this.#options.isAlive ?? ((header: SegmentHeader) => isWriterAlive(header, header.host));
+    this.#sealProblem = '';
+    sealDead(this.#directory, isAlive, (sentence) => {
+      this.#sealProblem = sentence;
+    });
+  }
+
+  #stumble(error: unknown, nowMs: number): void {
+    this.#storeProblem = `the ledger does not follow the journals: ${sentenceOf(error)}; they grow until it does`;
+    this.#retryAtMs = nowMs + this.#retryMs;
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+    const folding = this.#folding;
+    this.#folding = undefined;
+    try {
+      folding?.close();
+    } catch {
+      // It is given up because it failed; that it cannot be closed cleanly is no news.
+    }
+  }
+}
+
+const NOTHING: AccountantFigures = {
+  pid: 0, caughtUp: false, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
+};
+
+function oneSentence(problems: readonly string[]): string {
+  const [first, ...others] = problems.filter((problem) => problem !== '');
+  if (first === undefined) return '';
+  return others.length === 0 ? first : `${first} (and ${others.length} more)`;
+}

@@ -1,0 +1,86 @@
+/** Work and hash rate with their 95 % interval from counts per exponent (measurement.md §2). */
+import { chiSquareQuantile } from './chi-square.ts';
+import { HASHES_PER_DIFFICULTY, type Rational } from '../proxy/mining/difficulty.ts';
+
+export interface Estimate {
+  /** ⌊c·Σd⌋ with c = 2^48/65535 exactly. */
+  readonly hashes: bigint;
+  /** Hashes per second; undefined without exposure. For display. */
+  readonly rate: number | undefined;
+  /** 95 % interval of the rate; undefined without exposure, `high` also when no share and no difficulty is known. */
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  readonly shares: number;
+}
+
+/** Standard normal quantile at 97.5 %. */
+const Z = 1.959963984540054;
+/** Below this effective count the interval is Garwood's. */
+const EFFECTIVE_MIN = 100;
+/** With one difficulty Garwood's is exact at any count; beyond this it differs from the normal one by under 0.02 %. */
+const EXACT_MAX = 20_000;
+/** Exponents start at -32: sums of 2^(k+32) are integers. */
+const SHIFT = 32;
+
+/** Σ n·2^k of counts, in hashes, rounded down. */
+export function hashesOf(counts: Iterable<readonly [exponent: number, n: number]>): bigint {
+  let scaled = 0n;
+  for (const [exponent, n] of counts) scaled += BigInt(n) << BigInt(exponent + SHIFT);
+  return (scaled * (HASHES_PER_DIFFICULTY.numerator >> BigInt(SHIFT))) / HASHES_PER_DIFFICULTY.denominator;
+}
+
+/** c·d in hashes, rounded down. */
+export function hashesOfDifficulty(sum: Rational): bigint {
+  return (sum.numerator * HASHES_PER_DIFFICULTY.numerator) / (sum.denominator * HASHES_PER_DIFFICULTY.denominator);
+}
+
+/**
+ * @param counts Accepted shares per exponent k (credit 2^k each). A pair with n = 0 says that this difficulty was in
+ *   force: it gives an upper bound when nothing was found.
+ * @param exposureMs The full time of the interval, fixed beforehand; never from the first to the last share.
+ */
+export function estimate(counts: Iterable<readonly [exponent: number, n: number]>, exposureMs: number): Estimate {
+  const pairs = [...counts];
+  const hashes = hashesOf(pairs);
+  let shares = 0;
+  let sum = 0;
+  let squares = 0;
+  let largest = -Infinity;
+  // Floats serve here: they never leave as counts, and powers of two lose nothing but range that is not used.
+  for (const [exponent, n] of pairs) {
+    shares += n;
+    sum += n * 2 ** exponent;
+    squares += n * 4 ** exponent;
+    if (exponent > largest) largest = exponent;
+  }
+  if (!(exposureMs > 0)) return { hashes, rate: undefined, low: undefined, high: undefined, shares };
+  const perSecond = Number(HASHES_PER_DIFFICULTY.numerator) / Number(HASHES_PER_DIFFICULTY.denominator) / (exposureMs / 1000);
+  const [low, high] = shares === 0 ? [0, largest === -Infinity ? undefined : upper(0) * 2 ** largest] : interval(sum, squares, pairs);
+  return {
+    hashes,
+    rate: Number(hashes) / (exposureMs / 1000),
+    low: low * perSecond,
+    high: high === undefined ? undefined : high * perSecond,
+    shares,
+  };
+}
+
+/** Bounds of Σd. */
+function interval(sum: number, squares: number, pairs: readonly (readonly [number, number])[]): [number, number] {
+  const effective = (sum * sum) / squares;
+  const single = pairs.filter(([, n]) => n > 0).length === 1;
+  if (effective < EFFECTIVE_MIN || (single && effective <= EXACT_MAX)) {
+    const scale = squares / sum;
+    return [lower(effective) * scale, upper(effective) * scale];
+  }
+  const half = Z * Math.sqrt(squares);
+  return [sum - half, sum + half];
+}
+
+/** Garwood's bounds of a Poisson mean of which n were seen; n may be fractional. */
+function lower(n: number): number {
+  return n === 0 ? 0 : chiSquareQuantile(0.025, 2 * n) / 2;
+}
+function upper(n: number): number {
+  return chiSquareQuantile(0.975, 2 * n + 2) / 2;
+}

@@ -1,0 +1,279 @@
+/**
+ * The pure fold: facts of journal segments in, counts per ledger row out. The sums depend only on the facts, never on
+ * how they are cut into batches. What a count refers to (session, bind, link, job) is looked up in the same segment.
+ */
+import type { OwnVerdict, Forwarding, PoolReason } from '../proxy/mining/verdict.ts';
+import type { Fact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
+import { ConnectedClock } from './connected.ts';
+import { addDelivered, addCredited } from './expand.ts';
+import {
+  emptyDeltas, MINUTE_MS, type Deltas, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
+} from './rows.ts';
+import { Context, NO_BIND, NO_JOB, tidy, type BindContext, type JobContext, type SegmentIdentity } from './context.ts';
+
+export type { SegmentIdentity } from './context.ts';
+
+/** Shares that differ in nothing the ledger keeps. */
+export interface DeliveredCell {
+  readonly minute: number;
+  readonly bind: BindContext;
+  readonly job: JobContext;
+  readonly verdict: OwnVerdict;
+  readonly forwarding: Forwarding;
+  readonly exponent: number;
+  n: number;
+  lastMs: number;
+}
+
+/** Pool verdicts that differ in nothing the ledger keeps. */
+export interface CreditedCell {
+  readonly minute: number;
+  readonly bind: BindContext;
+  readonly job: JobContext;
+  readonly verdict: PoolVerdictFact['verdict'];
+  readonly reason: PoolReason;
+  readonly code: string;
+  readonly difficulty: string;
+  n: number;
+}
+
+/** Longest code and difficulty text that is kept as part of a row's key; a pool chooses these. */
+const KEY_TEXT_MAX = 80;
+
+/** The fold of one segment: its context, and what was counted since the last `take`. */
+export class SegmentFold {
+  readonly #fold: Fold;
+  readonly #context: Context;
+  readonly #clock: ConnectedClock;
+  #delivered = new Map<string, DeliveredCell>();
+  #credited = new Map<string, CreditedCell>();
+  #orphans = 0;
+  #firstMs: number | undefined;
+  #lastMs: number | undefined;
+
+  constructor(fold: Fold, segment: SegmentIdentity) {
+    this.#fold = fold;
+    this.#context = new Context(segment);
+    this.#clock = new ConnectedClock(segment.process.slice(0, 8));
+  }
+
+  /** Takes a fact for what later ones refer to, and counts nothing: a head's repetition, or one folded before. */
+  context(fact: Fact): void {
+    this.#follow(fact, false);
+  }
+
+  /** Takes a fact and counts it. */
+  apply(fact: Fact): void {
+    switch (fact.type) {
+      case 'share':
+        return this.#share(fact);
+      case 'rejects':
+        return this.#rejects(fact);
+      case 'pool-verdict':
+        return this.#poolVerdict(fact);
+      case 'unjournaled':
+        return this.#unjournaled(fact);
+      default:
+        return this.#follow(fact, true);
+    }
+  }
+
+  /** The segment was read to its sealed end: counts what only an end can tell. Once per segment, with its last batch. */
+  end(): void {
+    this.#clock.end((row) => this.#fold.connected(row, this));
+  }
+
+  /** Records whose session, bind, job or link this segment does not hold, since its start or the last resumption. */
+  get orphans(): number {
+    return this.#orphans;
+  }
+
+  /** Earliest and latest moment something was counted under, since construction. */
+  get span(): { readonly firstMs: number | undefined; readonly lastMs: number | undefined } {
+    return { firstMs: this.#firstMs, lastMs: this.#lastMs };
+  }
+
+  /** Called by counts kept elsewhere for this segment. */
+  touch(ms: number): void {
+    if (this.#firstMs === undefined || ms < this.#firstMs) this.#firstMs = ms;
+    if (this.#lastMs === undefined || ms > this.#lastMs) this.#lastMs = ms;
+  }
+
+  /** Moves what was counted into `deltas` and starts again from nothing; the context stays. */
+  drain(deltas: Deltas): void {
+    for (const cell of this.#delivered.values()) addDelivered(deltas, cell);
+    for (const cell of this.#credited.values()) addCredited(deltas, cell);
+    this.#delivered = new Map();
+    this.#credited = new Map();
+  }
+
+  #follow(fact: Fact, counts: boolean): void {
+    switch (fact.type) {
+      case 'bind':
+        this.#clock.bind(this.#context.bind(fact), fact.atMs);
+        return;
+      case 'session-end':
+        return this.#sessionEnd(fact, counts);
+      case 'pulse':
+        return this.#pulse(fact, counts);
+      default:
+        this.#context.learn(fact);
+    }
+  }
+
+  #share(fact: ShareFact): void {
+    const minute = Math.floor(fact.atMs / MINUTE_MS);
+    const key = `${minute} ${fact.bind} ${fact.job} ${fact.exponent} ${fact.verdict} ${fact.forwarding}`;
+    const cell = this.#delivered.get(key);
+    const orphan = (fact.bind !== 0 && !this.#context.binds.has(fact.bind)) || (fact.job !== 0 && !this.#context.jobs.has(fact.job));
+    if (orphan) this.#orphans += 1;
+    if (cell !== undefined) {
+      cell.n += 1;
+      if (fact.atMs > cell.lastMs) cell.lastMs = fact.atMs;
+      this.touch(fact.atMs);
+      return;
+    }
+    this.#addCell(key, {
+      minute,
+      bind: this.#context.binds.get(fact.bind) ?? NO_BIND,
+      job: this.#context.jobs.get(fact.job) ?? NO_JOB,
+      verdict: fact.verdict,
+      forwarding: fact.forwarding,
+      exponent: fact.exponent,
+      n: 1,
+      lastMs: fact.atMs,
+    });
+  }
+
+  #rejects(fact: RejectsFact): void {
+    const minute = Math.floor(fact.atMs / MINUTE_MS);
+    const key = `${minute} rejects ${fact.session} ${fact.bind} ${fact.verdict}`;
+    const cell = this.#delivered.get(key);
+    const bind = this.#context.binds.get(fact.bind) ?? this.#context.nameless(fact.session);
+    if (bind === NO_BIND) this.#orphans += 1;
+    if (cell === undefined) {
+      this.#addCell(key, { minute, bind, job: NO_JOB, verdict: fact.verdict, forwarding: 'below-target', exponent: 0, n: fact.count, lastMs: fact.atMs });
+      return;
+    }
+    cell.n += fact.count;
+    if (fact.atMs > cell.lastMs) cell.lastMs = fact.atMs;
+    this.touch(fact.atMs);
+  }
+
+  #addCell(key: string, cell: DeliveredCell): void {
+    this.#delivered.set(key, cell);
+    this.#fold.changed(this);
+    this.touch(cell.lastMs);
+  }
+
+  #poolVerdict(fact: PoolVerdictFact): void {
+    const minute = Math.floor(fact.shareAtMs / MINUTE_MS);
+    const code = tidy(fact.code).slice(0, KEY_TEXT_MAX);
+    const difficulty = tidy(fact.difficulty).slice(0, KEY_TEXT_MAX);
+    const key = `${minute} ${fact.bind} ${fact.job} ${fact.link} ${fact.verdict} ${fact.reason} ${difficulty} ${code}`;
+    const bind = this.#context.binds.get(fact.bind);
+    const job = this.#context.jobs.get(fact.job);
+    if (bind === undefined || job === undefined) this.#orphans += 1;
+    this.touch(fact.shareAtMs);
+    const cell = this.#credited.get(key);
+    if (cell !== undefined) {
+      cell.n += 1;
+      return;
+    }
+    this.#credited.set(key, {
+      minute, code, difficulty,
+      bind: bind ?? NO_BIND,
+      job: job ?? this.#context.jobless(fact.link),
+      verdict: fact.verdict,
+      reason: fact.reason,
+      n: 1,
+    });
+    this.#fold.changed(this);
+  }
+
+  #unjournaled(fact: UnjournaledFact): void {
+    this.touch(fact.fromMs);
+    this.#fold.unjournaled({
+      minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee), exponent: fact.exponent, n: fact.count,
+    });
+  }
+
+  #pulse(fact: PulseFact, counts: boolean): void {
+    this.#clock.pulse(
+      fact,
+      (row) => counts && this.#fold.observed(row, this),
+      (row) => counts && this.#fold.connected(row, this),
+    );
+  }
+
+  #sessionEnd(fact: SessionEndFact, counts: boolean): void {
+    for (const bind of this.#context.endSession(fact.session)) {
+      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row, this));
+    }
+  }
+}
+
+/** Gathers what any number of segments count between two `take`s. */
+export class Fold {
+  #changed = new Set<SegmentFold>();
+  #cells = 0;
+  #deltas = emptyDeltas();
+
+  /** Begins the fold of a segment with no context. */
+  segment(identity: SegmentIdentity): SegmentFold {
+    return new SegmentFold(this, identity);
+  }
+
+  /** About how many rows the next `take` holds, per table that keeps them all. */
+  get cells(): number {
+    return this.#cells + this.#deltas.worker_connected.size + this.#deltas.observed_minute.size;
+  }
+
+  /** Everything counted since the last call, as rows to be added to the tables. */
+  take(): Deltas {
+    for (const segment of this.#changed) segment.drain(this.#deltas);
+    this.#changed = new Set();
+    this.#cells = 0;
+    const taken = this.#deltas;
+    this.#deltas = emptyDeltas();
+    return taken;
+  }
+
+  /** For segments: it holds one more kind of count that the next `take` must fetch. */
+  changed(segment: SegmentFold): void {
+    this.#cells += 1;
+    this.#changed.add(segment);
+  }
+
+  /** For segments: adds machine time. */
+  connected(row: WorkerConnectedRow, from: SegmentFold): void {
+    const key = `${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.worker}`;
+    const found = this.#deltas.worker_connected.get(key);
+    if (found === undefined) this.#deltas.worker_connected.set(key, row);
+    else found.connected_ms += row.connected_ms;
+    from.touch(row.hour * 60 * MINUTE_MS);
+  }
+
+  /** For segments: adds observed time. */
+  observed(row: ObservedMinuteRow, from: SegmentFold): void {
+    const key = `${row.minute} ${row.process}`;
+    const found = this.#deltas.observed_minute.get(key);
+    if (found === undefined) {
+      this.#deltas.observed_minute.set(key, row);
+    } else {
+      found.observed_ms += row.observed_ms;
+      found.first_ms = Math.min(found.first_ms, row.first_ms);
+      found.last_ms = Math.max(found.last_ms, row.last_ms);
+    }
+    from.touch(row.first_ms);
+    from.touch(row.last_ms);
+  }
+
+  /** For segments: adds shares that were answered and could not be journaled. */
+  unjournaled(row: UnjournaledMinuteRow): void {
+    const key = `${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.exponent}`;
+    const found = this.#deltas.unjournaled_minute.get(key);
+    if (found === undefined) this.#deltas.unjournaled_minute.set(key, row);
+    else found.n += row.n;
+  }
+}

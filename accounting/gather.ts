@@ -1,0 +1,185 @@
+/** Adds up ledger rows per bucket and key for a query. */
+import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import type { LedgerKey, LedgerQuery } from './ledger.ts';
+import type { LedgerReader } from './reader.ts';
+import type { CreditedDayRow, CreditedHourRow, CreditedMinuteRow, DeliveredDayRow, DeliveredHourRow, DeliveredMinuteRow, WorkerHourRow } from './rows.ts';
+import type { Rational } from '../proxy/mining/difficulty.ts';
+import { powerOfTwo, rationalOf, shareWorth } from './worth.ts';
+
+/** What one bucket and key amount to. */
+export interface Sums {
+  /** Exponent → accepted shares. */
+  readonly accepted: Map<number, number>;
+  readonly uncreditable: Map<number, number>;
+  readonly rejected: Map<OwnVerdict, number>;
+  readonly poolRejected: Map<PoolReason, number>;
+  courtesy: number;
+  worth: bigint;
+  creditedAccepted: number;
+  unanswered: number;
+  creditedDifficulty: Rational;
+  creditedWorth: bigint;
+  unjournaled: number;
+  connectedMs: number;
+  lastMs: number;
+  /** Largest exponent of an accepted share. */
+  largest: number | undefined;
+}
+
+function nothing(): Sums {
+  return {
+    accepted: new Map(), uncreditable: new Map(), rejected: new Map(), poolRejected: new Map(),
+    courtesy: 0, worth: 0n, creditedAccepted: 0, unanswered: 0, creditedDifficulty: { numerator: 0n, denominator: 1n },
+    creditedWorth: 0n, unjournaled: 0, connectedMs: 0, lastMs: 0, largest: undefined,
+  };
+}
+
+export class Gathered {
+  readonly buckets = new Map<number, Map<string, Sums>>();
+  /** Every key with a row in the range or on the day before it: one that fell silent must still show. */
+  readonly keys = new Set<string>();
+  /** Exponent a key had last before the range, and the first one inside it. */
+  readonly before = new Map<string, number>();
+  readonly firstSeen = new Map<string, number>();
+
+  at(bucket: number, key: string): Sums {
+    this.keys.add(key);
+    let keys = this.buckets.get(bucket);
+    if (keys === undefined) this.buckets.set(bucket, (keys = new Map()));
+    let sums = keys.get(key);
+    if (sums === undefined) keys.set(key, (sums = nothing()));
+    return sums;
+  }
+
+  nothing(): Sums {
+    return nothing();
+  }
+
+  /** Over all buckets, of one key or of all. */
+  total(key: string | undefined): Sums {
+    const total = nothing();
+    for (const keys of this.buckets.values()) {
+      for (const [name, sums] of keys) if (key === undefined || name === key) merge(total, sums);
+    }
+    return total;
+  }
+}
+
+/** Reads what a query needs; buckets are in units of its step, [first, end). */
+export function gather(reader: LedgerReader, query: LedgerQuery, first: number, end: number): Gathered {
+  const gathered = new Gathered();
+  lookBack(reader, query, gathered);
+  if (query.by === 'worker') gatherWorkers(reader, query, first, end, gathered);
+  else gatherGroups(reader, query, query.by, first, end, gathered);
+  return gathered;
+}
+
+/** The keys of the day before and their latest difficulty. */
+function lookBack(reader: LedgerReader, query: LedgerQuery, gathered: Gathered): void {
+  const day = Math.floor(query.fromMs / 86_400_000);
+  if (query.by === 'worker') {
+    const hour = Math.floor(query.fromMs / 3_600_000);
+    for (const row of reader.rows('worker_hour', hour - 24, hour)) noteBefore(gathered, row.worker, row);
+    return;
+  }
+  for (const row of reader.rows('delivered_day', day - 1, day)) noteBefore(gathered, row[query.by], row);
+}
+
+function noteBefore(gathered: Gathered, key: string, row: { readonly verdict: OwnVerdict; readonly exponent: number }): void {
+  if (row.verdict !== 'accepted') return;
+  gathered.keys.add(key);
+  gathered.before.set(key, row.exponent);
+}
+
+function gatherWorkers(reader: LedgerReader, query: LedgerQuery, first: number, end: number, gathered: Gathered): void {
+  const hours = query.step === '1d' ? 24 : 1;
+  for (const row of reader.rows('worker_hour', first * hours, end * hours)) {
+    addShares(gathered, Math.floor(row.hour / hours), row.worker, row);
+    const sums = gathered.at(Math.floor(row.hour / hours), row.worker);
+    if (row.verdict === 'accepted') sums.lastMs = Math.max(sums.lastMs, row.last_ms);
+  }
+  for (const row of reader.rows('worker_connected', first * hours, end * hours)) {
+    gathered.at(Math.floor(row.hour / hours), row.worker).connectedMs += row.connected_ms;
+  }
+}
+
+type DeliveredRow = DeliveredMinuteRow | DeliveredHourRow | DeliveredDayRow;
+type CreditedRow = CreditedMinuteRow | CreditedHourRow | CreditedDayRow;
+
+function gatherGroups(reader: LedgerReader, query: LedgerQuery, by: Exclude<LedgerKey, 'worker'>, first: number, end: number, gathered: Gathered): void {
+  const table = { '1m': 'minute', '1h': 'hour', '1d': 'day' } as const;
+  const unit = table[query.step];
+  for (const row of reader.rows(`delivered_${unit}`, first, end)) addDelivered(gathered, bucketOf(row), row[by], row);
+  for (const row of reader.rows(`credited_${unit}`, first, end)) addCredited(gathered.at(bucketOf(row), row[by]), row);
+  if (by === 'pool') return;
+  const minutes = { '1m': 1, '1h': 60, '1d': 1440 }[query.step];
+  for (const row of reader.rows('unjournaled_minute', first * minutes, end * minutes)) {
+    gathered.at(Math.floor(row.minute / minutes), row[by]).unjournaled += row.n;
+  }
+}
+
+function bucketOf(row: DeliveredRow | CreditedRow): number {
+  if ('minute' in row) return row.minute;
+  return 'hour' in row ? row.hour : row.day;
+}
+
+function addDelivered(gathered: Gathered, bucket: number, key: string, row: DeliveredRow): void {
+  addShares(gathered, bucket, key, row);
+  if (row.verdict !== 'accepted') return;
+  const sums = gathered.at(bucket, key);
+  sums.worth += 'worth' in row ? row.worth : BigInt(row.n) * shareWorth(powerOfTwo(row.exponent), row.nbits, row.value);
+  if (row.forwarding === 'no-link' || row.forwarding === 'capped') bump(sums.uncreditable, row.exponent, row.n);
+}
+
+function addShares(gathered: Gathered, bucket: number, key: string, row: DeliveredRow | WorkerHourRow): void {
+  const sums = gathered.at(bucket, key);
+  if (row.verdict === 'courtesy') {
+    sums.courtesy += row.n;
+  } else if (row.verdict === 'accepted') {
+    bump(sums.accepted, row.exponent, row.n);
+    if (sums.largest === undefined || row.exponent > sums.largest) sums.largest = row.exponent;
+    if (!gathered.firstSeen.has(key)) gathered.firstSeen.set(key, row.exponent);
+  } else {
+    bump(sums.rejected, row.verdict, row.n);
+  }
+}
+
+function addCredited(sums: Sums, row: CreditedRow): void {
+  if (row.verdict === 'unanswered') {
+    sums.unanswered += row.n;
+  } else if (row.verdict === 'rejected') {
+    bump(sums.poolRejected, row.reason, row.n);
+  } else {
+    const difficulty = rationalOf(row.difficulty);
+    sums.creditedAccepted += row.n;
+    sums.creditedDifficulty = plus(sums.creditedDifficulty, { numerator: difficulty.numerator * BigInt(row.n), denominator: difficulty.denominator });
+    sums.creditedWorth += 'worth' in row ? row.worth : BigInt(row.n) * shareWorth(difficulty, row.nbits, row.value);
+  }
+}
+
+function bump<K>(counts: Map<K, number>, key: K, n: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + n);
+}
+
+function merge(into: Sums, from: Sums): void {
+  for (const [key, n] of from.accepted) bump(into.accepted, key, n);
+  for (const [key, n] of from.uncreditable) bump(into.uncreditable, key, n);
+  for (const [key, n] of from.rejected) bump(into.rejected, key, n);
+  for (const [key, n] of from.poolRejected) bump(into.poolRejected, key, n);
+  into.courtesy += from.courtesy;
+  into.worth += from.worth;
+  into.creditedAccepted += from.creditedAccepted;
+  into.unanswered += from.unanswered;
+  into.creditedDifficulty = plus(into.creditedDifficulty, from.creditedDifficulty);
+  into.creditedWorth += from.creditedWorth;
+  into.unjournaled += from.unjournaled;
+  into.connectedMs += from.connectedMs;
+  into.lastMs = Math.max(into.lastMs, from.lastMs);
+  if (from.largest !== undefined && (into.largest === undefined || from.largest > into.largest)) into.largest = from.largest;
+}
+
+/** Denominators are powers of ten, so the larger one is always a multiple of the smaller. */
+function plus(a: Rational, b: Rational): Rational {
+  if (a.denominator < b.denominator) return plus(b, a);
+  return { numerator: a.numerator + b.numerator * (a.denominator / b.denominator), denominator: a.denominator };
+}

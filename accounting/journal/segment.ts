@@ -1,0 +1,137 @@
+/**
+ * One segment being written. It becomes visible under its name only with a durable head (header, all that is live, first
+ * durable marker), so whoever lists the directory never meets a half-made one.
+ */
+import { join } from 'node:path';
+import type { Fact } from '../../proxy/session/facts.ts';
+import { ByteWriter } from './bytes.ts';
+import { encodeFact, LIVE_FLAG } from './codec.ts';
+import { beginRecord, endRecord, FRAME_BYTES, MAGIC, segmentSalt, stampRecords, writeDurable, writeHeader } from './format.ts';
+import type { SegmentHeader } from './format.ts';
+import type { JournalFs } from './fs.ts';
+
+/** Extension of segments. */
+export const SEGMENT_EXTENSION = '.wbj';
+/** Added to a file's name while it is being made; such files are never read. */
+export const UNFINISHED_EXTENSION = '.new';
+
+export interface SegmentOptions {
+  readonly directory: string;
+  readonly fs: JournalFs;
+  /** False: nothing is forced to the disk (durability `os`). */
+  readonly sync: boolean;
+  /** Monotonic milliseconds. */
+  readonly monoMs: () => number;
+  readonly onSync: (seconds: number) => void;
+}
+
+export class OutputSegment {
+  readonly name: string;
+  private readonly options: SegmentOptions;
+  private readonly descriptor: number;
+  private readonly salt: number;
+  private readonly marker = new ByteWriter(64);
+  private endBytes = 0;
+  private durableEndBytes = 0;
+
+  private constructor(name: string, descriptor: number, options: SegmentOptions) {
+    this.name = name;
+    this.descriptor = descriptor;
+    this.options = options;
+    this.salt = segmentSalt(name);
+  }
+
+  /** Length of the file so far. */
+  get bytes(): number {
+    return this.endBytes;
+  }
+
+  /** All before this offset is durable. */
+  get durableBytes(): number {
+    return this.durableEndBytes;
+  }
+
+  /** Creates a segment with its head durable. On any error nothing visible is left, as far as the disk still obeys. */
+  static async create(header: SegmentHeader, live: Iterable<Fact>, options: SegmentOptions): Promise<OutputSegment> {
+    const path = join(options.directory, header.segment + SEGMENT_EXTENSION);
+    const unfinished = path + UNFINISHED_EXTENSION;
+    const head = encodeHead(header, live);
+    const segment = new OutputSegment(header.segment, await options.fs.create(unfinished), options);
+    try {
+      stampRecords(head.bytes, MAGIC.length, head.length, MAGIC.length, segment.salt);
+      const markerError = await segment.write(head);
+      if (markerError) throw markerError;
+      await options.fs.rename(unfinished, path);
+      if (options.sync) await options.fs.syncDirectory(options.directory);
+      return segment;
+    } catch (error) {
+      await segment.close().catch(() => undefined);
+      // After a failed directory sync it is already visible under its own name: then it stays, complete and without shares.
+      await options.fs.unlink(unfinished).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * Writes stamped-to-be records, forces them to the disk and then appends the durable marker. Throws when the records are
+   * not known to be durable: the segment must not be used again. A failure of the marker alone is returned instead, because
+   * the records are safe by then; the segment must not be used again either.
+   */
+  async commit(records: ByteWriter): Promise<Error | undefined> {
+    stampRecords(records.bytes, 0, records.length, this.endBytes, this.salt);
+    return this.write(records);
+  }
+
+  close(): Promise<void> {
+    return this.options.fs.close(this.descriptor);
+  }
+
+  private async write(records: ByteWriter): Promise<Error | undefined> {
+    await this.writeAll(records, this.endBytes);
+    if (this.options.sync) {
+      const startMs = this.options.monoMs();
+      await this.options.fs.fdatasync(this.descriptor);
+      this.options.onSync((this.options.monoMs() - startMs) / 1000);
+    }
+    this.endBytes += records.length;
+    this.durableEndBytes = this.endBytes;
+    const { marker } = this;
+    marker.length = 0;
+    writeDurable(this.endBytes, marker);
+    stampRecords(marker.bytes, 0, marker.length, this.endBytes, this.salt);
+    try {
+      await this.writeAll(marker, this.endBytes);
+      this.endBytes += marker.length;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  private async writeAll(from: ByteWriter, position: number): Promise<void> {
+    let done = 0;
+    while (done < from.length) {
+      const count = await this.options.fs.write(this.descriptor, from.bytes, done, from.length - done, position + done);
+      if (count <= 0) throw new Error(`the disk took ${done} of ${from.length} bytes and then none`);
+      done += count;
+    }
+  }
+}
+
+/** Header, live facts, and the header again: one damaged block at the start must not cost the segment its identity. */
+function encodeHead(header: SegmentHeader, live: Iterable<Fact>): ByteWriter {
+  const head = new ByteWriter();
+  head.reserve(MAGIC.length);
+  MAGIC.copy(head.bytes);
+  head.length = MAGIC.length;
+  writeHeader(header, head);
+  for (const fact of live) {
+    const start = beginRecord(head);
+    encodeFact(fact, head);
+    const typeAt = start + FRAME_BYTES;
+    head.bytes[typeAt] = (head.bytes[typeAt] ?? 0) | LIVE_FLAG;
+    endRecord(head, start);
+  }
+  writeHeader(header, head);
+  return head;
+}

@@ -1,0 +1,319 @@
+/**
+ * The journal's writer: facts in, group commits out. While one batch is being written and forced to the disk the next one
+ * gathers; order is never changed. A batch is `write → fdatasync → marker → onDurable`. After any error the file is given up
+ * (fdatasync is never repeated on it: the kernel may have dropped the dirty pages that failed), a new segment names it and its
+ * last durable offset as superseded, and the unanswered batch is written again there. When that fails too, the writer admits
+ * at once that these facts are not journaled and tries a new segment every second.
+ */
+import { mkdirSync } from 'node:fs';
+import { pid } from 'node:process';
+import type { Timer, World } from '../../config/world.ts';
+import type { Fact } from '../../proxy/session/facts.ts';
+import { ByteWriter } from './bytes.ts';
+import { encodeFact } from './codec.ts';
+import { beginRecord, endRecord, segmentName } from './format.ts';
+import type { SegmentHeader } from './format.ts';
+import { realFs } from './fs.ts';
+import type { JournalFs } from './fs.ts';
+import { processStart } from './liveness.ts';
+import { OutputSegment } from './segment.ts';
+import { Timing } from './timing.ts';
+import type { TimingSnapshot } from './timing.ts';
+
+/** How often a new segment is tried after the disk refused two. */
+const RETRY_MS = 1000;
+/** How often free space is measured. */
+const FREE_SPACE_MS = 5000;
+/** A batch is tried in the current segment and in one fresh one. */
+const TRIES = 2;
+/** Facts gathered while a disk hangs; beyond it they are reported as not journaled rather than kept without bound. */
+const GATHER_BYTES_MAX = 256 * 1024 * 1024;
+/** A batch buffer that grew past this in a burst is given back. */
+const KEEP_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface WriterOptions {
+  /** Created (mode 0700) when missing. */
+  readonly directory: string;
+  readonly world: World;
+  readonly durability: 'fsync' | 'os';
+  /** A segment that reached this is followed by a new one. */
+  readonly segmentBytes: number;
+  /** UUID of this process run. */
+  readonly process: string;
+  readonly host: string;
+  /**
+   * All context that a fact not yet durable, or any later one, may refer to, in order of dependence and with its original
+   * times: repeated at the head of each segment. An ended session, bind, job or link stays in it until the facts about it
+   * are durable and no pool verdict is due for it.
+   */
+  readonly live: () => Iterable<Fact>;
+  /** All up to `sequence` that was not reported as unjournaled is durable. */
+  readonly onDurable: (sequence: number) => void;
+  /** These facts, both ends included, will not be in the journal. Never called from within `append`. */
+  readonly onUnjournaled: (fromSequence: number, toSequence: number) => void;
+  readonly onProblem: (sentence: string) => void;
+  readonly fs?: JournalFs;
+}
+
+export interface WriterStats {
+  readonly state: 'open' | 'failed' | 'closed';
+  /** Name of the segment being written; '' while failed. */
+  readonly segment: string;
+  /** Segments begun by this writer. */
+  readonly segments: number;
+  /** Bytes of records made durable. */
+  readonly writtenBytes: number;
+  readonly syncSeconds: TimingSnapshot;
+  /** Facts appended and neither durable nor reported as unjournaled. */
+  readonly waiting: number;
+  readonly unjournaled: number;
+  /** Free bytes on the journal's file system, undefined until measured. */
+  readonly freeBytes: number | undefined;
+}
+
+/** Facts in order, framed but without CRCs until the offset where they will lie is known. */
+class Batch {
+  records = new ByteWriter();
+  from = 0;
+  to = 0;
+
+  clear(): void {
+    if (this.records.bytes.length > KEEP_BYTES_MAX) this.records = new ByteWriter();
+    this.records.length = 0;
+  }
+}
+
+export class JournalWriter {
+  private readonly options: WriterOptions;
+  private readonly fs: JournalFs;
+  private readonly pidStart = processStart(pid);
+  private readonly timing = new Timing();
+  private gather = new Batch();
+  private spare = new Batch();
+  private sequence = 0;
+  private waiting = 0;
+  private unjournaled = 0;
+  private refusedFrom = 0;
+  private refusedCount = 0;
+  private state: 'open' | 'failed' | 'closed' = 'failed';
+  private segment: OutputSegment | undefined;
+  private segments = 0;
+  private superseded: SegmentHeader['supersedes'];
+  private running: Promise<void> | undefined;
+  private retry: Timer | undefined;
+  private readonly freeSpaceTimer: Timer;
+  private freeBytes: number | undefined;
+  private writtenBytes = 0;
+
+  private constructor(options: WriterOptions) {
+    this.options = options;
+    this.fs = options.fs ?? realFs;
+    this.freeSpaceTimer = options.world.every(FREE_SPACE_MS, () => void this.measureFreeSpace());
+  }
+
+  /** Resolves when the first segment is durable, or has failed: the writer then starts in state `failed` and keeps trying. */
+  static async open(options: WriterOptions): Promise<JournalWriter> {
+    const writer = new JournalWriter(options);
+    try {
+      mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      options.onProblem(`the journal's directory ${options.directory} cannot be made: ${text(error)}`);
+    }
+    await Promise.all([writer.tryAgain(), writer.measureFreeSpace()]);
+    return writer;
+  }
+
+  /**
+   * Adds a fact and returns its sequence: 1, 2, 3… No I/O happens before it returns. `onDurable` or `onUnjournaled` will
+   * cover the sequence later. Throws when a field of the fact is out of range or the writer is closed: our own mistakes.
+   */
+  append(fact: Fact): number {
+    // While a refusal waits to be reported the next facts are refused too: reports stay in order and ranges whole.
+    if (this.state !== 'open' || this.refusedCount > 0) return this.refuse();
+    const { records } = this.gather;
+    const start = beginRecord(records);
+    if (start >= GATHER_BYTES_MAX) {
+      records.length = start;
+      return this.refuse();
+    }
+    try {
+      encodeFact(fact, records);
+      endRecord(records, start);
+    } catch (error) {
+      records.length = start;
+      throw error;
+    }
+    this.sequence += 1;
+    if (start === 0) this.gather.from = this.sequence;
+    this.gather.to = this.sequence;
+    this.waiting += 1;
+    this.running ??= this.run();
+    return this.sequence;
+  }
+
+  stats(): WriterStats {
+    return {
+      state: this.state,
+      segment: this.segment?.name ?? '',
+      segments: this.segments,
+      writtenBytes: this.writtenBytes,
+      syncSeconds: this.timing.snapshot(),
+      waiting: this.waiting + this.refusedCount,
+      unjournaled: this.unjournaled,
+      freeBytes: this.freeBytes,
+    };
+  }
+
+  /** Makes all that was appended durable (or reports it), then closes the file. Nothing may be appended afterwards. */
+  async close(): Promise<void> {
+    while (this.running) await this.running;
+    this.retry?.cancel();
+    this.freeSpaceTimer.cancel();
+    this.reportRefused();
+    this.state = 'closed';
+    await this.leaveSegment();
+  }
+
+  private refuse(): number {
+    if (this.state === 'closed') throw new Error('the journal is closed: stop the sessions before the writer');
+    this.sequence += 1;
+    if (this.refusedCount === 0) {
+      this.refusedFrom = this.sequence;
+      setImmediate(() => this.reportRefused());
+    }
+    this.refusedCount += 1;
+    return this.sequence;
+  }
+
+  /** Always before a later sequence can be reported durable, so that reports come in order. */
+  private reportRefused(): void {
+    if (this.refusedCount === 0) return;
+    const from = this.refusedFrom;
+    const to = from + this.refusedCount - 1;
+    this.refusedCount = 0;
+    this.reportUnjournaled(from, to);
+  }
+
+  private reportUnjournaled(from: number, to: number): void {
+    this.unjournaled += to - from + 1;
+    this.options.onUnjournaled(from, to);
+  }
+
+  private async run(): Promise<void> {
+    while (this.state === 'open' && this.gather.records.length > 0) {
+      // All shares that arrived in this turn of the event loop shall share one commit.
+      await new Promise((resolve) => setImmediate(resolve));
+      const batch = this.gather;
+      this.gather = this.spare;
+      const done = await this.commit(batch);
+      if (done) this.settle(batch);
+      else this.fail(batch);
+      batch.clear();
+      this.spare = batch;
+    }
+    this.running = undefined;
+  }
+
+  private settle(batch: Batch): void {
+    this.writtenBytes += batch.records.length;
+    this.waiting -= batch.to - batch.from + 1;
+    this.options.onDurable(batch.to);
+  }
+
+  private fail(batch: Batch): void {
+    this.state = 'failed';
+    this.retry = this.options.world.after(RETRY_MS, () => void this.tryAgain());
+    const lost = this.gather.records.length > 0 ? [batch, this.gather] : [batch];
+    this.waiting = 0;
+    this.gather.records.length = 0;
+    for (const { from, to } of lost) this.reportUnjournaled(from, to);
+    this.reportRefused();
+  }
+
+  /** True when the batch is durable. */
+  private async commit(batch: Batch): Promise<boolean> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      try {
+        if (this.segment && this.segment.bytes >= this.options.segmentBytes) await this.leaveSegment();
+        this.segment ??= await this.newSegment();
+        const markerError = await this.segment.commit(batch.records);
+        if (markerError) await this.abandon(markerError);
+        return true;
+      } catch (error) {
+        await this.abandon(error);
+      }
+    }
+    return false;
+  }
+
+  private async newSegment(): Promise<OutputSegment> {
+    const { directory, world, process, host, durability, live } = this.options;
+    this.segments += 1;
+    const createdMs = world.wallMs();
+    const header: SegmentHeader = {
+      segment: segmentName(createdMs, process, this.segments),
+      process,
+      host,
+      sequence: this.segments,
+      pid,
+      pidStart: this.pidStart,
+      createdMs,
+      ...(this.superseded ? { supersedes: this.superseded } : {}),
+    };
+    const segment = await OutputSegment.create(header, live(), {
+      directory,
+      fs: this.fs,
+      sync: durability === 'fsync',
+      monoMs: () => world.monoMs(),
+      onSync: (seconds) => this.timing.observe(seconds),
+    });
+    this.superseded = undefined;
+    return segment;
+  }
+
+  /** The current segment failed: nothing is written to it again, and the next header says how much of it counts. */
+  private async abandon(error: unknown): Promise<void> {
+    const { segment } = this;
+    const what = segment ? `segment ${segment.name} failed at ${segment.durableBytes} bytes` : 'a new segment cannot be made';
+    this.options.onProblem(`the journal in ${this.options.directory}: ${what}: ${text(error)}; check the disk and its free space`);
+    if (!segment) return;
+    this.superseded = { segment: segment.name, bytes: segment.durableBytes };
+    await this.leaveSegment();
+  }
+
+  private async leaveSegment(): Promise<void> {
+    const { segment } = this;
+    this.segment = undefined;
+    try {
+      await segment?.close();
+    } catch (error) {
+      // Its records are durable or superseded; only the descriptor is in doubt.
+      this.options.onProblem(`segment ${segment?.name} cannot be closed: ${text(error)}`);
+    }
+  }
+
+  private async tryAgain(): Promise<void> {
+    try {
+      const segment = await this.newSegment();
+      if (this.state === 'closed') return await segment.close();
+      this.segment = segment;
+      this.reportRefused();
+      this.state = 'open';
+    } catch (error) {
+      await this.abandon(error);
+      if (this.state !== 'closed') this.retry = this.options.world.after(RETRY_MS, () => void this.tryAgain());
+    }
+  }
+
+  private async measureFreeSpace(): Promise<void> {
+    try {
+      this.freeBytes = await this.fs.freeBytes(this.options.directory);
+    } catch {
+      this.freeBytes = undefined;
+    }
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,220 @@
+/** The ledger's tables as types and as one description that the store, the fold and the audit share. */
+import type { Forwarding, OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+
+/** Buckets are whole numbers of minutes, hours or days since 1970-01-01T00:00Z. Every `n` is a count. */
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 86_400_000;
+
+export interface DeliveredMinuteRow {
+  readonly minute: number;
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  /** First 8 hex digits of the proxy process's uuid, a dot, the link's number; '' when the job is unknown. */
+  readonly link: string;
+  readonly verdict: OwnVerdict;
+  readonly forwarding: Forwarding;
+  /** k: the credit of each of these shares is 2^k. */
+  readonly exponent: number;
+  readonly nbits: number;
+  /** R of the job in satoshi; 0 when unknown. */
+  readonly value: number;
+  n: number;
+}
+
+export interface CreditedMinuteRow {
+  readonly minute: number;
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly link: string;
+  readonly verdict: PoolAnswer;
+  readonly reason: PoolReason;
+  /** The pool's own code and nothing else of its words: texts may hold anything, so they stay in the journal. */
+  readonly code: string;
+  /** Upstream difficulty as the text received. */
+  readonly difficulty: string;
+  readonly nbits: number;
+  readonly value: number;
+  n: number;
+}
+
+export type PoolAnswer = 'accepted' | 'rejected' | 'unanswered';
+
+interface DeliveredRoll {
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly verdict: OwnVerdict;
+  readonly forwarding: Forwarding;
+  readonly exponent: number;
+  n: number;
+  /** Expected worth in units of 10^-18 satoshi: n times each share's own rounded-down worth. */
+  worth: bigint;
+}
+interface CreditedRoll {
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly verdict: PoolAnswer;
+  readonly reason: PoolReason;
+  readonly difficulty: string;
+  n: number;
+  worth: bigint;
+}
+export type DeliveredHourRow = DeliveredRoll & { readonly hour: number };
+export type DeliveredDayRow = DeliveredRoll & { readonly day: number };
+export type CreditedHourRow = CreditedRoll & { readonly hour: number };
+export type CreditedDayRow = CreditedRoll & { readonly day: number };
+
+export interface WorkerHourRow {
+  readonly hour: number;
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly worker: string;
+  readonly verdict: OwnVerdict;
+  readonly exponent: number;
+  n: number;
+  /** Wall clock of the latest of these shares. */
+  last_ms: number;
+}
+
+/** Machine time: two machines of one name connected for the whole hour make 7,200,000 ms. */
+export interface WorkerConnectedRow {
+  readonly hour: number;
+  readonly site: string;
+  readonly lessee: string;
+  readonly worker: string;
+  connected_ms: number;
+}
+
+/** What one proxy process observed of a minute, by its monotonic clock. */
+export interface ObservedMinuteRow {
+  readonly minute: number;
+  /** First 8 hex digits of the process's uuid. */
+  readonly process: string;
+  observed_ms: number;
+  /** Wall-clock span of those observations, so that processes side by side are not added up. */
+  first_ms: number;
+  last_ms: number;
+}
+
+export interface UnjournaledMinuteRow {
+  readonly minute: number;
+  readonly site: string;
+  readonly lessee: string;
+  readonly exponent: number;
+  n: number;
+}
+
+export interface TotalRow {
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly verdict: OwnVerdict;
+  readonly exponent: number;
+  n: number;
+}
+
+export interface CreditedTotalRow {
+  readonly pool: string;
+  readonly verdict: PoolAnswer;
+  readonly reason: PoolReason;
+  readonly difficulty: string;
+  n: number;
+}
+
+export interface Rows {
+  delivered_minute: DeliveredMinuteRow;
+  credited_minute: CreditedMinuteRow;
+  worker_hour: WorkerHourRow;
+  worker_connected: WorkerConnectedRow;
+  delivered_hour: DeliveredHourRow;
+  delivered_day: DeliveredDayRow;
+  credited_hour: CreditedHourRow;
+  credited_day: CreditedDayRow;
+  observed_minute: ObservedMinuteRow;
+  unjournaled_minute: UnjournaledMinuteRow;
+  total: TotalRow;
+  credited_total: CreditedTotalRow;
+}
+export type TableName = keyof Rows;
+
+/**
+ * How a column is kept. `int` and `text` are the row's key (texts are interned); `sum`, `min`, `max` are integers merged
+ * in SQL; `worth` is a decimal string added in BigInt.
+ */
+export type ColumnKind = 'int' | 'text' | 'sum' | 'min' | 'max' | 'worth';
+export type TableSpec<R> = { readonly [C in keyof R & string]: ColumnKind };
+
+const deliveredRoll = {
+  site: 'text', lessee: 'text', pool: 'text', verdict: 'text', forwarding: 'text', exponent: 'int', n: 'sum', worth: 'worth',
+} as const;
+const creditedRoll = {
+  site: 'text', lessee: 'text', pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum', worth: 'worth',
+} as const;
+
+/** Column order is key order. The first column is the bucket, except in the two totals. */
+export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
+  delivered_minute: {
+    minute: 'int', site: 'text', lessee: 'text', pool: 'text', link: 'text', verdict: 'text', forwarding: 'text',
+    exponent: 'int', nbits: 'int', value: 'int', n: 'sum',
+  },
+  credited_minute: {
+    minute: 'int', site: 'text', lessee: 'text', pool: 'text', link: 'text', verdict: 'text', reason: 'text', code: 'text',
+    difficulty: 'text', nbits: 'int', value: 'int', n: 'sum',
+  },
+  worker_hour: {
+    hour: 'int', site: 'text', lessee: 'text', pool: 'text', worker: 'text', verdict: 'text', exponent: 'int', n: 'sum',
+    last_ms: 'max',
+  },
+  worker_connected: { hour: 'int', site: 'text', lessee: 'text', worker: 'text', connected_ms: 'sum' },
+  delivered_hour: { hour: 'int', ...deliveredRoll },
+  delivered_day: { day: 'int', ...deliveredRoll },
+  credited_hour: { hour: 'int', ...creditedRoll },
+  credited_day: { day: 'int', ...creditedRoll },
+  observed_minute: { minute: 'int', process: 'text', observed_ms: 'sum', first_ms: 'min', last_ms: 'max' },
+  unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', exponent: 'int', n: 'sum' },
+  total: { site: 'text', lessee: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
+  credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
+};
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
+
+/** What a fold adds to each table. The map's key names the row within this set of deltas and means nothing elsewhere. */
+export type Deltas = { readonly [T in TableName]: Map<string, Rows[T]> };
+
+export function emptyDeltas(): Deltas {
+  return {
+    delivered_minute: new Map(), credited_minute: new Map(), worker_hour: new Map(), worker_connected: new Map(),
+    delivered_hour: new Map(), delivered_day: new Map(), credited_hour: new Map(), credited_day: new Map(),
+    observed_minute: new Map(), unjournaled_minute: new Map(), total: new Map(), credited_total: new Map(),
+  };
+}
+
+/** How many rows a set of deltas touches. */
+export function deltaRows(deltas: Deltas): number {
+  return TABLE_NAMES.reduce((rows, table) => rows + deltas[table].size, 0);
+}
+
+/** How far a segment is folded. Committed in the same transaction as the counts it stands for. */
+export interface Position {
+  /** The segment's uuid. */
+  readonly segment: string;
+  /** The writer's uuid and the segment's number in it. */
+  readonly process: string;
+  readonly sequence: number;
+  /** Everything before this byte is folded. */
+  readonly offset: number;
+  /** Read to its end after it was sealed: nothing more can come. */
+  readonly finished: boolean;
+  readonly records: number;
+  readonly corruptRanges: number;
+  readonly corruptBytes: number;
+  /** Records whose session, bind, job or link the segment does not hold; counted under empty names. */
+  readonly orphans: number;
+  /** Earliest and latest moment any of its counts was put under; undefined while there are none. */
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+}

@@ -1,0 +1,298 @@
+/**
+ * The embedded ledger: one SQLite file per host. Counts and the positions they stand for are committed together or not
+ * at all, so a batch that is applied twice counts once.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { TABLE_NAMES, TABLES, type ColumnKind, type Deltas, type Position, type Rows, type TableName } from './rows.ts';
+import type { LedgerReader } from './reader.ts';
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+
+/** The ledger's file in a data directory. */
+export function ledgerFile(dataDir: string): string {
+  return join(dataDir, 'ledger.sqlite');
+}
+
+/** The journals' directory in a data directory. */
+export function journalDirectory(dataDir: string): string {
+  return join(dataDir, 'journal');
+}
+
+export interface StoreOptions {
+  /** Refuses writes; the file must exist. */
+  readonly readonly?: boolean;
+  /** For scratch copies only: gives up durability for speed. */
+  readonly scratch?: boolean;
+}
+
+/** Rows that one slice of a write puts down before it lets go of the thread. */
+const SLICE_ROWS = 2_000;
+/** Interned texts remembered; beyond it the table is asked again. */
+const INTERNED_MAX = 200_000;
+const BUSY_TIMEOUT_MS = 5_000;
+
+export type Value = string | number | bigint;
+type Statement = Database.Statement<Value[]>;
+
+export class Store implements LedgerReader {
+  readonly #database: Database.Database;
+  readonly #statements = new Map<string, Statement>();
+  #interned = new Map<string, number>();
+
+  private constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** Opens the ledger of a data directory, creating it unless `readonly`. Throws a sentence when it cannot be used. */
+  static open(dataDir: string, options: StoreOptions = {}): Store {
+    const file = ledgerFile(dataDir);
+    if (options.readonly === true && !existsSync(file)) throw new Error(`there is no ledger at ${file}: has this instance ever been started?`);
+    if (options.readonly !== true) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    return Store.openFile(file, options);
+  }
+
+  /** Opens a ledger file that need not be a data directory's. */
+  static openFile(file: string, options: StoreOptions = {}): Store {
+    let database: Database.Database;
+    try {
+      database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    } catch (error) {
+      throw new Error(`cannot open the ledger ${file}: ${sentenceOf(error)}`, { cause: error });
+    }
+    try {
+      database.defaultSafeIntegers(true);
+      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      database.pragma(`synchronous = ${options.scratch === true ? 'OFF' : 'FULL'}`);
+      // The driver has no read-only mode of its own.
+      if (options.readonly === true) database.pragma('query_only = 1');
+      else database.pragma(`journal_mode = ${options.scratch === true ? 'OFF' : 'WAL'}`);
+      checkSchema(database, file, options.readonly === true);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return new Store(database);
+  }
+
+  /** Adds counts and moves positions in one transaction. */
+  apply(deltas: Deltas, positions: Iterable<Position>): void {
+    const writing = this.writing(deltas, positions);
+    while (writing.next().done !== true);
+  }
+
+  /**
+   * The same in slices, so that a long write need not block its thread: yields the rows written so far inside the open
+   * transaction, and has committed when it returns. Abandoning it (or any error) rolls everything back.
+   */
+  *writing(deltas: Deltas, positions: Iterable<Position>): Generator<number, void, undefined> {
+    this.#database.exec('BEGIN IMMEDIATE');
+    let committed = false;
+    try {
+      let written = 0;
+      for (const table of TABLE_NAMES) {
+        for (const row of deltas[table].values()) {
+          this.#add(table, row);
+          written += 1;
+          if (written % SLICE_ROWS === 0) yield written;
+        }
+      }
+      for (const position of positions) this.#move(position);
+      this.#database.exec('COMMIT');
+      committed = true;
+    } finally {
+      if (!committed) this.#rollBack();
+    }
+  }
+
+  positions(): Position[] {
+    return this.all('SELECT segment, process, sequence, offset, finished, records, corrupt_ranges, corrupt_bytes, orphans, first_ms, last_ms FROM position').map((row) => ({
+      segment: text(row[0]), process: text(row[1]), sequence: count(row[2]), offset: count(row[3]), finished: count(row[4]) === 1,
+      records: count(row[5]), corruptRanges: count(row[6]), corruptBytes: count(row[7]), orphans: count(row[8]),
+      firstMs: row[9] === null ? undefined : count(row[9]), lastMs: row[10] === null ? undefined : count(row[10]),
+    }));
+  }
+
+  /**
+   * Rows of a table in the order of their keys. With `from` and `to`, only those whose bucket (first column) is in
+   * [from, to).
+   */
+  *rows<T extends TableName>(table: T, from?: number, to?: number): Generator<Rows[T]> {
+    const columns = COLUMNS[table];
+    const bucket = columns[0]?.[0] ?? '';
+    const range = from === undefined || to === undefined ? '' : ` WHERE ${bucket} >= ? AND ${bucket} < ?`;
+    const keys = columns.filter(([, kind]) => kind === 'int' || kind === 'text').map(([name]) => name);
+    const sql = `SELECT ${columns.map(([name]) => name).join(', ')} FROM ${table}_text${range} ORDER BY ${keys.join(', ')}`;
+    for (const values of this.iterate(sql, ...(range === '' ? [] : [from ?? 0, to ?? 0]))) {
+      yield rowOf<T>(columns, values);
+    }
+  }
+
+  /** Runs a query; each row is an array of its columns. Integers are bigints. */
+  all(sql: string, ...parameters: Value[]): unknown[][] {
+    return [...this.iterate(sql, ...parameters)];
+  }
+
+  *iterate(sql: string, ...parameters: Value[]): Generator<unknown[]> {
+    const statement = this.#database.prepare<Value[]>(sql).raw();
+    for (const row of statement.iterate(...parameters)) if (Array.isArray(row)) yield row;
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  consistently<V>(read: () => V): V {
+    this.#database.exec('BEGIN');
+    try {
+      return read();
+    } finally {
+      this.#database.exec('ROLLBACK');
+    }
+  }
+
+  /** A consistent copy of the whole ledger as of now. `file` must not exist. */
+  copyTo(file: string): void {
+    this.#database.prepare('VACUUM INTO ?').run(file);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  #rollBack(): void {
+    // Ids that were handed out in this transaction are gone with it.
+    this.#interned = new Map();
+    try {
+      this.#database.exec('ROLLBACK');
+    } catch {
+      // SQLite rolls back by itself on errors such as a full disk, and then refuses to do so again.
+    }
+  }
+
+  #add<T extends TableName>(table: T, row: Rows[T]): void {
+    const values: Value[] = [];
+    let worth: bigint | undefined;
+    const keys: Value[] = [];
+    for (const [name, kind] of COLUMNS[table]) {
+      const value = (row as unknown as Record<string, Value>)[name] ?? '';
+      if (kind === 'text') keys.push(this.#intern(String(value)));
+      else if (kind === 'int') keys.push(value);
+      else if (kind === 'worth') worth = BigInt(value);
+      else values.push(value);
+    }
+    if (worth !== undefined) values.push(String(worth + this.#worth(table, keys)));
+    this.#prepared(UPSERTS[table], false).run(...keys, ...values);
+  }
+
+  #worth(table: TableName, keys: Value[]): bigint {
+    const found = this.#prepared(SELECT_WORTH[table], true).all(...keys)[0];
+    return Array.isArray(found) ? BigInt(text(found[0])) : 0n;
+  }
+
+
+  #intern(value: string): number {
+    const known = this.#interned.get(value);
+    if (known !== undefined) return known;
+    if (this.#interned.size >= INTERNED_MAX) this.#interned = new Map();
+    const find = this.#prepared('SELECT id FROM dimension WHERE text = ?', true);
+    let found = find.all(value)[0];
+    if (found === undefined) {
+      this.#prepared('INSERT INTO dimension (text) VALUES (?)', false).run(value);
+      found = find.all(value)[0];
+    }
+    if (!Array.isArray(found)) throw new Error(`the ledger did not keep the name ${JSON.stringify(value)}; its file may be damaged`);
+    const id = count(found[0]);
+    this.#interned.set(value, id);
+    return id;
+  }
+
+  #prepared(sql: string, raw: boolean): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare<Value[]>(sql);
+      if (raw) statement.raw();
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #move(position: Position): void {
+    this.#prepared(
+      `INSERT INTO position (segment, process, sequence, offset, finished, records, corrupt_ranges, corrupt_bytes, orphans, first_ms, last_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, -1), NULLIF(?, -1))
+       ON CONFLICT (segment) DO UPDATE SET offset = excluded.offset, finished = excluded.finished, records = excluded.records,
+         corrupt_ranges = excluded.corrupt_ranges, corrupt_bytes = excluded.corrupt_bytes, orphans = excluded.orphans,
+         first_ms = excluded.first_ms, last_ms = excluded.last_ms`,
+      false,
+    ).run(
+      position.segment, position.process, position.sequence, position.offset, position.finished ? 1 : 0, position.records,
+      position.corruptRanges, position.corruptBytes, position.orphans, position.firstMs ?? -1, position.lastMs ?? -1,
+    );
+  }
+}
+
+function checkSchema(database: Database.Database, file: string, readonly: boolean): void {
+  const found = database.prepare('PRAGMA user_version').raw().all()[0];
+  const version = Array.isArray(found) ? count(found[0]) : 0;
+  if (version === SCHEMA_VERSION) return;
+  if (version !== 0 || readonly) {
+    throw new Error(
+      `the ledger ${file} has schema version ${version}, this program reads ${SCHEMA_VERSION}: ` +
+        'use the program that wrote it, or move the file away and the journals will be folded anew',
+    );
+  }
+  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+}
+
+function upsert(table: TableName): string {
+  const columns = Object.entries<ColumnKind>(TABLES[table]);
+  const keys = columns.filter(([, kind]) => kind === 'int' || kind === 'text').map(([name]) => name);
+  const measures = columns.filter(([, kind]) => kind !== 'int' && kind !== 'text');
+  const updates = measures.map(([name, kind]) => {
+    if (kind === 'sum') return `${name} = ${name} + excluded.${name}`;
+    if (kind === 'worth') return `${name} = excluded.${name}`;
+    return `${name} = ${kind}(${name}, excluded.${name})`;
+  });
+  const names = [...keys, ...measures.map(([name]) => name)];
+  return `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO UPDATE SET ${updates.join(', ')}`;
+}
+
+function selectWorth(table: TableName): string {
+  const keys = Object.entries<ColumnKind>(TABLES[table]).filter(([, kind]) => kind === 'int' || kind === 'text');
+  return `SELECT worth FROM ${table} WHERE ${keys.map(([name]) => `${name} = ?`).join(' AND ')}`;
+}
+
+function perTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {
+  return Object.fromEntries(TABLE_NAMES.map((table) => [table, make(table)])) as Record<TableName, V>;
+}
+const UPSERTS = perTable(upsert);
+const SELECT_WORTH = perTable(selectWorth);
+const COLUMNS = perTable((table) => Object.entries<ColumnKind>(TABLES[table]));
+
+/** A row object from the columns of a `_text` view. Counts beyond 2^53 would not be exact as numbers and throw. */
+function rowOf<T extends TableName>(columns: readonly (readonly [string, ColumnKind])[], values: unknown[]): Rows[T] {
+  const row: Record<string, Value> = {};
+  columns.forEach(([name, kind], index) => {
+    if (kind === 'text') row[name] = text(values[index]);
+    else row[name] = kind === 'worth' ? BigInt(text(values[index])) : count(values[index]);
+  });
+  return row as unknown as Rows[T];
+}
+
+function count(value: unknown): number {
+  const number = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new Error(`the ledger holds ${String(value)} where a count below 2^53 belongs`);
+  return number;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new Error(`the ledger holds ${String(value)} where a text belongs`);
+  return value;
+}
+
+/** The message of whatever was thrown. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,72 @@
+/** All-time counts of this host's ledger, kept in memory beside the tables they come from, for the metrics. */
+import type { OwnVerdict } from '../proxy/mining/verdict.ts';
+import type { LedgerReader } from './reader.ts';
+import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
+
+export interface DeliveredTotal {
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly verdict: OwnVerdict;
+  readonly exponent: number;
+  readonly count: number;
+}
+
+export interface CreditedTotal {
+  readonly pool: string;
+  readonly verdict: PoolAnswer;
+  readonly reason: string;
+  /** Upstream difficulty as the text received. */
+  readonly difficulty: string;
+  readonly count: number;
+}
+
+export class Totals {
+  readonly #delivered = new Map<string, TotalRow>();
+  readonly #credited = new Map<string, CreditedTotalRow>();
+  #unjournaled = 0;
+
+  /** The totals as the ledger has them. */
+  static read(reader: LedgerReader): Totals {
+    const totals = new Totals();
+    for (const row of reader.rows('total')) totals.#delivered.set(deliveredKey(row), row);
+    for (const row of reader.rows('credited_total')) totals.#credited.set(creditedKey(row), row);
+    for (const row of reader.rows('unjournaled_minute')) totals.#unjournaled += row.n;
+    return totals;
+  }
+
+  /** Adds what was committed. */
+  add(deltas: Deltas): void {
+    for (const row of deltas.total.values()) {
+      const known = this.#delivered.get(deliveredKey(row));
+      if (known === undefined) this.#delivered.set(deliveredKey(row), { ...row });
+      else known.n += row.n;
+    }
+    for (const row of deltas.credited_total.values()) {
+      const known = this.#credited.get(creditedKey(row));
+      if (known === undefined) this.#credited.set(creditedKey(row), { ...row });
+      else known.n += row.n;
+    }
+    for (const row of deltas.unjournaled_minute.values()) this.#unjournaled += row.n;
+  }
+
+  get unjournaledShares(): number {
+    return this.#unjournaled;
+  }
+
+  delivered(): DeliveredTotal[] {
+    return [...this.#delivered.values()].map(({ n, ...row }) => ({ ...row, count: n }));
+  }
+
+  credited(): CreditedTotal[] {
+    return [...this.#credited.values()].map(({ n, ...row }) => ({ ...row, count: n }));
+  }
+}
+
+function deliveredKey(row: TotalRow): string {
+  return JSON.stringify([row.site, row.lessee, row.pool, row.verdict, row.exponent]);
+}
+
+function creditedKey(row: CreditedTotalRow): string {
+  return JSON.stringify([row.pool, row.verdict, row.reason, row.difficulty]);
+}

@@ -1,0 +1,153 @@
+/** The list of commands: options, help and the function behind each. */
+import { audit } from './audit.ts';
+import { check, schema } from './check.ts';
+import { demo } from './demo.ts';
+import { explain } from './explain.ts';
+import type { Io, ExitCode } from './io.ts';
+import { ledger } from './ledger.ts';
+import { machines } from './machines.ts';
+import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
+import { start } from './start.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+
+export interface DemoOptions {
+  readonly dataDir: string;
+  readonly seconds?: number;
+}
+
+/** What the command line may not import itself and is given by its launcher. */
+export interface Surroundings {
+  readonly demo: (options: DemoOptions) => Promise<void>;
+}
+
+export interface Command extends CommandSpec {
+  readonly run: (options: ParsedOptions, io: Io, surroundings: Surroundings) => Promise<ExitCode>;
+}
+
+const CONFIG: OptionSpec = { type: 'string', value: 'FILE', help: 'Configuration file (YAML).' };
+const JSON_OUTPUT: OptionSpec = { type: 'boolean', value: '', help: 'Print JSON; its fields are described in docs/cli.md.' };
+const INSTANCE: Readonly<Record<string, OptionSpec>> = {
+  config: { ...CONFIG, help: 'Configuration file of the instance.' },
+  data: { type: 'string', value: 'DIR', help: 'Data directory of the instance, instead of --config.' },
+};
+const RANGE: Readonly<Record<string, OptionSpec>> = {
+  from: { type: 'string', value: 'TIME', help: 'Beginning: 2026-01-31, 2026-01-31T12:00Z, seconds since 1970, -24h, today, yesterday. All UTC.' },
+  to: { type: 'string', value: 'TIME', help: 'End, in the same forms, or now.' },
+};
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'start',
+    summary: 'Run the proxy with a configuration.',
+    argument: '',
+    options: { config: CONFIG, pretty: { type: 'boolean', value: '', help: 'Log lines for people instead of JSON.' } },
+    examples: ['weighbridge start --config weighbridge.yaml', 'weighbridge start --config weighbridge.yaml --pretty'],
+    notes: 'Runs in the foreground. SIGINT or SIGTERM stops it in less than two seconds; a second one at once.',
+    run: start,
+  },
+  {
+    name: 'demo',
+    summary: 'Run a simulated pool and fleet through the real proxy, journal and ledger.',
+    argument: '',
+    options: {
+      seconds: { type: 'string', value: 'N', help: 'End after so many seconds. Without it: at Ctrl-C.' },
+      data: { type: 'string', value: 'DIR', help: 'Where journals and ledger go. Default: demo-data.' },
+    },
+    examples: ['weighbridge demo', 'weighbridge demo --seconds 60 --data /tmp/demo'],
+    notes: 'Needs no configuration and no network.',
+    run: demo,
+  },
+  {
+    name: 'check',
+    summary: 'Check a configuration and report every problem at once.',
+    argument: '',
+    options: { config: CONFIG, json: JSON_OUTPUT },
+    examples: ['weighbridge check --config weighbridge.yaml'],
+    notes: 'Exit code 1 when there is a problem.',
+    run: check,
+  },
+  {
+    name: 'schema',
+    summary: 'Print the JSON schema of the configuration, for editors.',
+    argument: '',
+    options: {},
+    examples: ['weighbridge schema > weighbridge.schema.json'],
+    notes: '',
+    run: schema,
+  },
+  {
+    name: 'status',
+    summary: 'Show a running instance: processes, links, hash rate, journal, problems.',
+    argument: '',
+    options: { ...INSTANCE, json: JSON_OUTPUT },
+    examples: ['weighbridge status --config weighbridge.yaml', 'weighbridge status --data demo-data --json'],
+    notes: 'Exit code 1 when no instance runs.',
+    run: status,
+  },
+  {
+    name: 'machines',
+    summary: 'List connected machines, dark ones, or those with the most rejects.',
+    argument: '',
+    options: {
+      ...INSTANCE,
+      dark: { type: 'boolean', value: '', help: 'Names seen within 24 hours that had no accepted share in the last 10 minutes.' },
+      rejects: { type: 'boolean', value: '', help: 'Highest reject ratio first.' },
+      site: { type: 'string', value: 'NAME', help: 'Only machines of this site.' },
+      lessee: { type: 'string', value: 'NAME', help: 'Only machines of this lessee.' },
+      json: JSON_OUTPUT,
+    },
+    examples: ['weighbridge machines --config weighbridge.yaml --site north', 'weighbridge machines --data demo-data --dark'],
+    notes: 'Rates are measured from accepted shares of at most the last 10 minutes, with their 95 % interval.',
+    run: machines,
+  },
+  {
+    name: 'ledger',
+    summary: 'Print delivered and credited work by site, lessee, worker or pool.',
+    argument: '',
+    options: {
+      ...INSTANCE,
+      by: { type: 'string', value: 'site|lessee|worker|pool', help: 'What to group by. Default: site.' },
+      ...RANGE,
+      step: { type: 'string', value: '1m|1h|1d', help: 'Length of a bucket; by worker from 1h up. Default: 1h.' },
+      json: JSON_OUTPUT,
+      csv: { type: 'boolean', value: '', help: 'Print comma-separated values.' },
+    },
+    examples: ['weighbridge ledger --config weighbridge.yaml --by lessee --from yesterday --to today --step 1h', 'weighbridge ledger --data demo-data --by worker --from -2h --csv'],
+    notes: 'Works while the instance is stopped too. Without --from: the last 24 hours.',
+    run: ledger,
+  },
+  {
+    name: 'audit',
+    summary: 'Recompute the ledger from the journals with bitcoinjs-lib alone and compare.',
+    argument: '',
+    options: {
+      ...INSTANCE,
+      ...RANGE,
+      sample: { type: 'string', value: 'N', help: 'Check the proof of work of N shares chosen at random instead of all; the confidence is stated.' },
+      json: JSON_OUTPUT,
+    },
+    examples: ['weighbridge audit --config weighbridge.yaml --from yesterday --to today', 'weighbridge audit --data demo-data --sample 10000'],
+    notes: 'Works while the instance is stopped too. Exit code 1 on any difference.',
+    run: audit,
+  },
+  {
+    name: 'explain',
+    summary: 'Judge one share given as JSON and name the mistake that makes it fit.',
+    argument: 'FILE|-',
+    options: {},
+    examples: ['weighbridge explain share.json', 'cat share.json | weighbridge explain -'],
+    notes:
+      'The JSON holds notifyParams, extranonce1, extranonce2, ntime, nonce, versionBits, versionMask and optionally difficulty. Exit code 1 when it cannot be read.',
+    run: explain,
+  },
+  {
+    name: 'stop',
+    summary: 'Stop a running instance and wait until it is gone.',
+    argument: '',
+    options: INSTANCE,
+    examples: ['weighbridge stop --config weighbridge.yaml'],
+    notes: '',
+    run: stop,
+  },
+];

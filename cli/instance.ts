@@ -1,0 +1,30 @@
+/** Finds the instance a command is about. */
+import { resolve } from 'node:path';
+import { loadConfig, type Problem } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { CommandError, usageError } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+
+/** The absolute data directory named by --data or by the configuration of --config. */
+export function dataDirectory({ text }: ParsedOptions): string {
+  if (text['data'] !== undefined) {
+    if (text['config'] !== undefined) throw usageError('--config and --data both name an instance; give one of them.');
+    return resolve(text['data']);
+  }
+  if (text['config'] !== undefined) return readConfig(text['config']).data;
+  throw usageError('Say which instance: --config FILE or --data DIR (the demo\'s is demo-data).');
+}
+
+/** Reads a configuration that must be right; its problems become one sentence that leads to `check`. */
+export function readConfig(file: string): Config {
+  const { config, problems } = loadConfig(file);
+  if (config !== undefined) return config;
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more; see \`weighbridge check --config ${file}\`)` : '';
+  throw new CommandError(first === undefined ? `${file} cannot be used.` : `${problemText(file, first)}${more}`);
+}
+
+/** `file:line: path message`, the form editors can jump to. */
+export function problemText(file: string, { path, line, message }: Problem): string {
+  return `${file}${line === undefined ? '' : `:${line}`}: ${path === '' ? '' : `${path} `}${message}`;
+}

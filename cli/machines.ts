@@ -1,0 +1,151 @@
+/** `machines`: what is connected now, what has gone dark, what rejects. */
+import { estimate } from '../accounting/estimate.ts';
+import { Store } from '../accounting/store.ts';
+import { askInstance, NotRunningError } from '../proxy/net/control.ts';
+import type { MachineSnapshot } from '../proxy/net/messages.ts';
+import { type DarkMachine, darkMachines } from './dark.ts';
+import { count, powerOfTwo, rateWithInterval, table } from './format.ts';
+import { dataDirectory } from './instance.ts';
+import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+import { age, isoTime } from './time.ts';
+
+const ANSWER_LIMIT_MS = 5_000;
+
+/** One live machine as printed by --json. */
+export interface MachineRow extends MachineSnapshot {
+  /** Hashes per second over `windowMs` with the 95 % interval; null where nothing can be said. */
+  readonly rate: number | null;
+  readonly rateLow: number | null;
+  readonly rateHigh: number | null;
+  readonly rejectedTotal: number;
+  /** Rejected of all judged shares since it connected; null when there was none. */
+  readonly rejectRatio: number | null;
+}
+
+export async function machines(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { flags } = options;
+  if (flags.has('dark') && flags.has('rejects')) throw usageError('--dark and --rejects exclude each other; give one of them.');
+  const data = dataDirectory(options);
+  if (flags.has('dark')) return printDark(await findDark(data, options, io), options, io);
+  const live = await askInstance(data, 'machines', io.world, ANSWER_LIMIT_MS);
+  const rows = live.filter(selected(options)).map(machineRow).toSorted(flags.has('rejects') ? byRejects : byName);
+  if (flags.has('json')) {
+    io.out(JSON.stringify({ at: isoTime(io.world.wallMs()), machines: rows }, null, 2));
+    return EXIT.ok;
+  }
+  io.out(rows.length === 0 ? 'No such machine is connected.' : machineTable(rows, io.world.wallMs()));
+  return EXIT.ok;
+}
+
+function selected({ text }: ParsedOptions): (machine: { readonly site: string; readonly lessee: string }) => boolean {
+  const { site, lessee } = text;
+  return (machine) => (site === undefined || machine.site === site) && (lessee === undefined || machine.lessee === lessee);
+}
+
+/** Adds what follows from the counts. */
+export function machineRow(machine: MachineSnapshot): MachineRow {
+  // Without a share the difficulty in force still bounds the rate from above.
+  const counts = machine.accepted.length === 0 ? [[machine.exponent, 0] as const] : machine.accepted;
+  const { rate, low, high } = estimate(counts, machine.windowMs);
+  const rejectedTotal = Object.values(machine.rejects).reduce((sum, n) => sum + n, 0);
+  const judged = rejectedTotal + machine.acceptedTotal;
+  return { ...machine, rate: rate ?? null, rateLow: low ?? null, rateHigh: high ?? null, rejectedTotal, rejectRatio: judged === 0 ? null : rejectedTotal / judged };
+}
+
+function byName(a: MachineRow, b: MachineRow): number {
+  return compare(a.site, b.site) || compare(a.worker, b.worker) || compare(a.address, b.address);
+}
+
+function byRejects(a: MachineRow, b: MachineRow): number {
+  return (b.rejectRatio ?? -1) - (a.rejectRatio ?? -1) || b.rejectedTotal - a.rejectedTotal || byName(a, b);
+}
+
+/** By code unit: the same order everywhere, whatever the locale. */
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function machineTable(rows: readonly MachineRow[], nowMs: number): string {
+  const cells = rows.map((row) => [
+    row.worker,
+    row.site,
+    row.lessee,
+    row.address,
+    row.firmware,
+    powerOfTwo(row.exponent),
+    row.lastShareMs === undefined ? 'never' : `${age(nowMs - row.lastShareMs)} ago`,
+    rateWithInterval(row.rate ?? undefined, row.rateLow ?? undefined, row.rateHigh ?? undefined),
+    count(row.acceptedTotal),
+    rejectText(row),
+    row.pool === '' ? '–' : `${row.pool}#${row.link}`,
+  ]);
+  return table(
+    [
+      { title: 'worker' },
+      { title: 'site' },
+      { title: 'lessee' },
+      { title: 'address' },
+      { title: 'firmware' },
+      { title: 'difficulty', right: true },
+      { title: 'last share', right: true },
+      { title: 'rate', right: true },
+      { title: 'accepted', right: true },
+      { title: 'rejected' },
+      { title: 'link' },
+    ],
+    cells,
+  );
+}
+
+/** `12 (0.8 %): stale 10, duplicate 2`. */
+function rejectText(row: MachineRow): string {
+  if (row.rejectedTotal === 0) return '0';
+  const reasons = Object.entries(row.rejects)
+    .filter(([, n]) => n > 0)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([verdict, n]) => `${verdict} ${n}`);
+  return `${row.rejectedTotal} (${((row.rejectRatio ?? 0) * 100).toFixed(1)} %): ${reasons.join(', ')}`;
+}
+
+async function findDark(data: string, options: ParsedOptions, io: Io): Promise<DarkMachine[]> {
+  const connected = await connectedNames(data, io);
+  const store = Store.open(data, { readonly: true });
+  try {
+    return darkMachines(store, connected, io.world.wallMs()).filter(selected(options));
+  } finally {
+    store.close();
+  }
+}
+
+/** Names connected now by site; a stopped instance has none, which is worth saying but no failure: its ledger still tells. */
+async function connectedNames(data: string, io: Io): Promise<readonly MachineSnapshot[]> {
+  try {
+    return await askInstance(data, 'machines', io.world, ANSWER_LIMIT_MS);
+  } catch (error) {
+    if (!(error instanceof NotRunningError)) throw error;
+    io.err('The instance is not running; this is what its ledger says.\n');
+    return [];
+  }
+}
+
+function printDark(rows: readonly DarkMachine[], { flags }: ParsedOptions, io: Io): ExitCode {
+  const nowMs = io.world.wallMs();
+  if (flags.has('json')) {
+    io.out(JSON.stringify({ at: isoTime(nowMs), dark: rows }, null, 2));
+    return EXIT.ok;
+  }
+  if (rows.length === 0) {
+    io.out('No machine of the last 24 hours is dark.');
+    return EXIT.ok;
+  }
+  const cells = rows.map((row) => [
+    row.worker,
+    row.site,
+    row.lessee,
+    row.lastShareMs === null ? 'none within 24 h' : `${isoTime(row.lastShareMs - (row.lastShareMs % 1000))} (${age(nowMs - row.lastShareMs)} ago)`,
+    row.connected ? 'yes' : 'no',
+  ]);
+  io.out(table([{ title: 'worker' }, { title: 'site' }, { title: 'lessee' }, { title: 'last accepted share' }, { title: 'connected' }], cells));
+  return EXIT.ok;
+}

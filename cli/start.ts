@@ -1,0 +1,38 @@
+/** `start`: runs an instance in the foreground until it is told to stop. */
+import { createLogger } from '../proxy/net/log.ts';
+import { startSupervisor } from '../proxy/net/supervisor.ts';
+import { readConfig } from './instance.ts';
+import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+
+export async function start({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode> {
+  const file = text['config'];
+  if (file === undefined) throw usageError('Say which configuration: --config FILE; without one, `weighbridge demo` needs nothing.');
+  const config = readConfig(file);
+  const pretty = flags.has('pretty');
+  const log = createLogger('supervisor', pretty);
+  let signals = 0;
+  let onSignal = (): void => undefined;
+  io.onSignal(() => {
+    signals += 1;
+    onSignal();
+  });
+  const supervisor = await startSupervisor({ config, world: io.world, log, pretty });
+  onSignal = () => {
+    if (signals > 1) {
+      supervisor.kill();
+      return;
+    }
+    log.info('Stopping.');
+    void supervisor.stop();
+  };
+  // A signal that came while starting counts.
+  if (signals > 0) onSignal();
+  for (const { site, address } of supervisor.listening) log.info({ site, address }, `Machines of ${site} connect to ${address}.`);
+  for (const [pool, { url }] of Object.entries(config.pools)) log.info({ pool, url }, `Pool ${pool} is ${url}.`);
+  log.info({ http: supervisor.http }, `Metrics are at http://${supervisor.http}/metrics.`);
+  log.info({ data: config.data }, `Journals and ledger are in ${config.data}.`);
+  await supervisor.stopped;
+  log.info('Stopped.');
+  return EXIT.ok;
+}

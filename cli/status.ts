@@ -1,0 +1,147 @@
+/** `status`: one page about a running instance. */
+import { type LedgerKey, type LedgerRow, queryLedger } from '../accounting/ledger.ts';
+import { MINUTE_MS } from '../accounting/rows.ts';
+import { Store } from '../accounting/store.ts';
+import { askInstance } from '../proxy/net/control.ts';
+import type { HistogramSnapshot, LinkSnapshot } from '../proxy/net/messages.ts';
+import type { InstanceStatus } from '../proxy/net/status.ts';
+import { bytes, count, rateWithInterval, table } from './format.ts';
+import { dataDirectory } from './instance.ts';
+import { EXIT, type ExitCode, type Io } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+import { age } from './time.ts';
+
+/** The instance itself waits up to 2 s for its accountant. */
+const ANSWER_LIMIT_MS = 5_000;
+const WINDOW_MINUTES = 10;
+const KEYS = ['site', 'lessee', 'pool'] as const satisfies readonly LedgerKey[];
+
+/** Ledger of the last ten minutes, one row per key. */
+export type RecentRows = Readonly<Record<(typeof KEYS)[number], readonly LedgerRow[]>>;
+
+export async function status(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const data = dataDirectory(options);
+  const found = await askInstance(data, 'status', io.world, ANSWER_LIMIT_MS);
+  const recent = recentRows(data, io.world.wallMs());
+  if (options.flags.has('json')) io.out(JSON.stringify({ ...found, recent }, null, 2));
+  else io.out(statusText(found, recent));
+  return EXIT.ok;
+}
+
+/** The same ledger as `weighbridge ledger`; undefined before the accountant has made it. */
+function recentRows(data: string, nowMs: number): RecentRows | undefined {
+  let store: Store;
+  try {
+    store = Store.open(data, { readonly: true });
+  } catch {
+    return undefined; // The status itself says what is wrong with the accountant.
+  }
+  try {
+    const fromMs = nowMs - WINDOW_MINUTES * MINUTE_MS;
+    const rowsBy = (by: LedgerKey): readonly LedgerRow[] => {
+      const report = queryLedger(store, { by, fromMs, toMs: nowMs, step: '1m' });
+      return 'refused' in report ? [] : report.totals;
+    };
+    return { site: rowsBy('site'), lessee: rowsBy('lessee'), pool: rowsBy('pool') };
+  } finally {
+    store.close();
+  }
+}
+
+/** The page for people. */
+export function statusText(status: InstanceStatus, recent: RecentRows | undefined): string {
+  const sections = [
+    headText(status),
+    status.problems.length === 0 ? 'No problems.' : `Problems:\n${status.problems.map((problem) => `  ${problem}`).join('\n')}`,
+    recent === undefined ? 'No ledger yet.' : recentTable(recent),
+    status.proxy === undefined ? 'The proxy process does not report.' : linkTable(status.proxy.links),
+    figures(status),
+  ];
+  return sections.join('\n\n');
+}
+
+function headText(status: InstanceStatus): string {
+  const sites = status.listening.map(({ site, address }) => `  ${site} ${address}`);
+  return [
+    `Weighbridge ${status.version}, pid ${status.pid}, up ${age(status.nowMs - status.startedMs)}, data in ${status.data}`,
+    `Metrics: http://${status.http}/metrics`,
+    `Machines (${count(status.proxy?.sessions ?? 0)} connected) are served at`,
+    ...sites,
+  ].join('\n');
+}
+
+function recentTable(recent: RecentRows): string {
+  const rows = KEYS.flatMap((by) =>
+    recent[by].map((row) => [
+      by,
+      row.key === '' ? '(none)' : row.key,
+      rateWithInterval(row.rate ?? undefined, row.rateLow ?? undefined, row.rateHigh ?? undefined),
+      count(row.accepted),
+      count(row.rejectedTotal),
+    ]),
+  );
+  if (rows.length === 0) return `Last ${WINDOW_MINUTES} minutes: no shares.`;
+  const head = [{ title: `last ${WINDOW_MINUTES} min by` }, { title: 'name' }, { title: 'rate', right: true }, { title: 'accepted', right: true }, { title: 'rejected', right: true }];
+  return table(head, rows);
+}
+
+function linkTable(links: readonly LinkSnapshot[]): string {
+  if (links.length === 0) return 'No links to pools.';
+  const rows = links.map((link) => [
+    link.pool,
+    link.url,
+    link.state,
+    link.difficulty === '' ? '–' : link.difficulty,
+    count(link.sessions),
+    link.jobAgeMs === undefined ? '–' : age(link.jobAgeMs),
+    count(link.pending),
+    count(link.reconnects),
+    link.lastError,
+  ]);
+  const right = true;
+  return table(
+    [{ title: 'pool' }, { title: 'url' }, { title: 'state' }, { title: 'difficulty', right }, { title: 'sessions', right }, { title: 'job age', right }, { title: 'pending', right }, { title: 'reconnects', right }, { title: 'last error' }],
+    rows,
+  );
+}
+
+function figures({ proxy, accountant, totals, restarts }: InstanceStatus): string {
+  const { counters } = totals;
+  const lines = [
+    `Messages: ${count(counters.downstreamMessages)} downstream, ${count(counters.upstreamMessages)} upstream`,
+    `Replies: ${count(counters.sharesAnsweredTrue)} true; half within ${quantile(totals.replies, 0.5)}, 99 % within ${quantile(totals.replies, 0.99)}`,
+  ];
+  if (proxy !== undefined) {
+    const { journal } = proxy;
+    lines.push(`Journal: ${journal.state}, ${bytes(journal.writtenBytes)} written, ${bytes(journal.freeBytes)} free, 99 % of commits within ${quantile(totals.fsync, 0.99)}`);
+  }
+  if (accountant !== undefined) {
+    const lag = accountant.lagBytes === 0 ? 'up to date' : `${bytes(accountant.lagBytes)} (${age(accountant.lagMs)}) behind`;
+    lines.push(`Ledger: ${lag}, ${count(accountant.foldedRecords)} records folded, ${count(accountant.corruptRanges)} corrupt ranges`);
+  }
+  const unjournaled = Math.max(accountant?.unjournaledShares ?? 0, counters.unjournaledShares);
+  lines.push(
+    `Validation: ${count(counters.validationSamples)} samples, ${count(counters.validationMismatches)} mismatches. Unjournaled shares: ${count(unjournaled)}. ` +
+      `Held back by a cap: ${count(counters.cappedShares)}. Block candidates: ${count(counters.blockCandidates)}`,
+    `Restarts: proxy ${restarts.proxy}, accountant ${restarts.accountant}`,
+  );
+  return lines.join('\n');
+}
+
+/** Upper bound of the bucket in which the quantile lies. */
+function quantile(histogram: HistogramSnapshot | undefined, q: number): string {
+  const total = histogram?.counts.reduce((sum, n) => sum + n, 0) ?? 0;
+  if (histogram === undefined || total === 0) return '–';
+  let seen = 0;
+  const bucket = histogram.counts.findIndex((n) => {
+    seen += n;
+    return seen >= q * total;
+  });
+  const bound = histogram.bounds[bucket];
+  if (bound === undefined) return `more than ${milliseconds(histogram.bounds.at(-1) ?? 0)}`;
+  return milliseconds(bound);
+}
+
+function milliseconds(seconds: number): string {
+  return seconds >= 1 ? `${seconds} s` : `${Number((seconds * 1000).toPrecision(3))} ms`;
+}

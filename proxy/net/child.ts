@@ -1,0 +1,125 @@
+/** One child process kept alive: restarted within a second of a crash, with back-off when it keeps crashing. */
+import type { Timer, World } from '../../config/world.ts';
+
+/** A started process, whichever module started it. */
+export interface ChildHandle {
+  readonly pid: number | undefined;
+  /** False when the channel is closed already. */
+  send(message: object): boolean;
+  kill(): void;
+}
+
+export interface ChildEvents {
+  onMessage(message: unknown): void;
+  onExit(how: string): void;
+}
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly world: World;
+  readonly spawn: (events: ChildEvents) => ChildHandle;
+  readonly onMessage: (message: unknown) => void;
+  /** The process ended without being asked to; `sentence` says how and when it is started again. */
+  readonly onCrash: (sentence: string) => void;
+}
+
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 10_000;
+/** A process that lived this long was healthy: its next crash begins a new series. */
+const HEALTHY_MS = 30_000;
+/** This many crashes in a series are a crash loop. */
+const LOOP_CRASHES_MIN = 4;
+
+/** Owns the process and its restarts. */
+export class Child {
+  readonly #options: ChildOptions;
+  #handle: ChildHandle | undefined;
+  #startedMonoMs = 0;
+  #crashesInSeries = 0;
+  #timer: Timer | undefined;
+  #stopping = false;
+  #onGone: (() => void) | undefined;
+  /** How often the process was started again after a crash. */
+  restarts = 0;
+
+  constructor(options: ChildOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.#handle?.pid;
+  }
+
+  /** Crashed again and again: restarts wait longer and longer. */
+  get looping(): boolean {
+    const healthyMs = this.#options.world.monoMs() - this.#startedMonoMs;
+    return this.#crashesInSeries >= LOOP_CRASHES_MIN && (!this.running || healthyMs < HEALTHY_MS);
+  }
+
+  start(): void {
+    this.#timer = undefined;
+    this.#startedMonoMs = this.#options.world.monoMs();
+    let gone = false;
+    this.#handle = this.#options.spawn({
+      onMessage: (message) => {
+        if (!gone) this.#options.onMessage(message);
+      },
+      onExit: (how) => {
+        if (gone) return;
+        gone = true;
+        this.#ended(how);
+      },
+    });
+  }
+
+  send(message: object): boolean {
+    return this.#handle?.send(message) ?? false;
+  }
+
+  /** Asks the process to end, kills it when it has not within `limitMs`; settles when it is gone. */
+  async stop(limitMs: number): Promise<'ended' | 'killed'> {
+    this.#stopping = true;
+    this.#timer?.cancel();
+    const handle = this.#handle;
+    if (handle === undefined) return 'ended';
+    let killed = false;
+    const gone = new Promise<void>((resolve) => {
+      this.#onGone = resolve;
+    });
+    const limit = this.#options.world.after(limitMs, () => {
+      killed = true;
+      handle.kill();
+    });
+    if (!handle.send({ type: 'stop' })) handle.kill();
+    await gone;
+    limit.cancel();
+    return killed ? 'killed' : 'ended';
+  }
+
+  /** Ends the process at once, without a restart. */
+  kill(): void {
+    this.#stopping = true;
+    this.#timer?.cancel();
+    this.#handle?.kill();
+  }
+
+  #ended(how: string): void {
+    const { world, name, onCrash } = this.#options;
+    const livedMs = world.monoMs() - this.#startedMonoMs;
+    this.#handle = undefined;
+    if (this.#stopping) {
+      this.#onGone?.();
+      return;
+    }
+    this.#crashesInSeries = livedMs >= HEALTHY_MS ? 1 : this.#crashesInSeries + 1;
+    const delayMs = Math.min(BACKOFF_MIN_MS * 2 ** (this.#crashesInSeries - 1), BACKOFF_MAX_MS);
+    this.restarts += 1;
+    const loop = this.looping ? `, crash ${this.#crashesInSeries} in a row` : '';
+    this.#timer = world.after(delayMs, () => this.start());
+    onCrash(`The ${name} ended (${how}) after ${Math.round(livedMs)} ms${loop}; it is started again in ${delayMs} ms.`);
+  }
+}

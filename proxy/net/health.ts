@@ -1,0 +1,63 @@
+/** What is wrong with a running instance, in sentences, and whether it is ready. Decides nothing else. */
+import type { AccountantSnapshot, ProxySnapshot } from './messages.ts';
+import type { InstanceStatus } from './status.ts';
+
+/** Snapshots come every second; a process silent for this long is not well. */
+export const CHILD_SILENT_MS = 5_000;
+/** Folding a second's records takes milliseconds; an accountant this far behind does not keep up. */
+const LAG_MS_MAX = 60_000;
+
+interface ChildState {
+  readonly running: boolean;
+  readonly looping: boolean;
+}
+
+export interface HealthInputs {
+  readonly proxy: ProxySnapshot | undefined;
+  readonly accountant: AccountantSnapshot | undefined;
+  readonly proxyChild: ChildState;
+  readonly accountantChild: ChildState;
+  readonly freeBytesMin: number;
+}
+
+/** Everything that is wrong, most urgent first; empty when all is well. */
+export function findProblems(inputs: HealthInputs): string[] {
+  return [...proxyProblems(inputs), ...accountantProblems(inputs)];
+}
+
+function proxyProblems({ proxy, proxyChild, freeBytesMin }: HealthInputs): string[] {
+  if (proxyChild.looping) return ['The proxy process crashes again and again; its log lines say why.'];
+  if (!proxyChild.running) return ['The proxy process is down and is being started again.'];
+  if (proxy === undefined) return [`The proxy process has not reported for ${CHILD_SILENT_MS / 1000} s.`];
+  const problems: string[] = [];
+  const { journal } = proxy;
+  if (journal.state === 'failed') problems.push('The journal cannot be written: shares are answered but counted as unjournaled.');
+  if (journal.freeBytes < freeBytesMin) problems.push(`The journal's disk has ${journal.freeBytes} bytes free, less than journal.freeMin (${freeBytesMin}).`);
+  if (proxy.counters.validationMismatches > 0) problems.push(`${proxy.counters.validationMismatches} sampled shares were judged differently by bitcoinjs-lib.`);
+  if (!proxy.links.some((link) => link.state === 'live')) {
+    const why = proxy.links.map((link) => `${link.pool}: ${link.lastError === '' ? link.state : link.lastError}`).join('; ');
+    problems.push(`No pool is connected${why === '' ? '' : ` (${why})`}.`);
+  }
+  return problems;
+}
+
+function accountantProblems({ accountant, accountantChild }: HealthInputs): string[] {
+  if (accountantChild.looping) return ['The accountant crashes again and again; mining goes on and the journal keeps what it has not counted.'];
+  if (!accountantChild.running) return ['The accountant is down and is being started again.'];
+  if (accountant === undefined) return ['The accountant does not answer.'];
+  const problems: string[] = [];
+  if (accountant.problem !== '') problems.push(accountant.problem);
+  if (!accountant.caughtUp) problems.push(`The accountant still folds what was journaled before it started (${accountant.lagBytes} bytes to go).`);
+  else if (accountant.lagMs > LAG_MS_MAX) problems.push(`The ledger is ${Math.round(accountant.lagMs / 1000)} s behind the journal.`);
+  if (accountant.corruptRanges > 0) problems.push(`${accountant.corruptRanges} corrupt ranges in the journal; \`weighbridge audit\` names them.`);
+  return problems;
+}
+
+/** '' when machines are served: listening, a pool connected, the ledger caught up; else what is missing. */
+export function isReady(status: InstanceStatus): string {
+  if (status.listening.length === 0) return 'No listener is open.';
+  if (status.proxy === undefined) return 'The proxy process does not report.';
+  if (!status.proxy.links.some((link) => link.state === 'live')) return 'No pool is connected.';
+  if (status.accountant === undefined) return 'The accountant does not answer.';
+  return status.accountant.caughtUp ? '' : 'The accountant has not caught up with the journal.';
+}

@@ -1,0 +1,218 @@
+/** What makes a data directory one instance: its lock, its host id, and the private place of its control socket. */
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Random } from '../../config/world.ts';
+import { processStart } from '../../accounting/journal/liveness.ts';
+
+/** sun_path holds 108 bytes on Linux and 104 on macOS, the final zero included; longer paths are cut silently by some. */
+const SOCKET_PATH_BYTES_MAX = 100;
+
+/** An instance that cannot start or be found: one sentence with the value, the place and the remedy. */
+export class InstanceError extends Error {
+  override readonly name = 'InstanceError';
+}
+
+export interface LockHolder {
+  readonly pid: number;
+  /** Boot and start time of that process, so that a recycled pid is told from the old one; '' where they cannot be read. */
+  readonly pidStart: string;
+}
+
+export interface InstanceLock {
+  /** Removes the lock and the control socket's files. Idempotent. */
+  release(): void;
+}
+
+export function controlDirectory(dataDir: string): string {
+  return join(dataDir, 'control');
+}
+
+/** Whether the process that wrote `holder` still runs. */
+export function isAlive(holder: LockHolder): boolean {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
+  }
+  return holder.pidStart === '' || processStart(holder.pid) === holder.pidStart;
+}
+
+/** The holder of the data directory's lock, or undefined when there is none or it cannot be read (cut by a power loss). */
+export function lockHolder(dataDir: string): LockHolder | undefined {
+  return readLock(join(controlDirectory(dataDir), 'lock'));
+}
+
+function readLock(path: string): LockHolder | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value !== 'object' || value === null || !('pid' in value) || !('pidStart' in value)) return undefined;
+    const { pid, pidStart } = value;
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof pidStart !== 'string') return undefined;
+    return { pid, pidStart };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes the data directory for this process. A lock whose process is gone is taken over; a live one is refused with
+ * an InstanceError that names its pid. Creates the directory and `control` (mode 0700) when missing.
+ */
+export function acquireLock(dataDir: string, random: Random): InstanceLock {
+  const control = makeControlDirectory(dataDir);
+  const lock = join(control, 'lock');
+  const own: LockHolder = { pid: process.pid, pidStart: processStart(process.pid) };
+  // Written aside and linked into place: whoever finds `lock` finds it whole, and only one link can win.
+  const draft = `${lock}.${process.pid}.${random.uuid()}`;
+  writeFileSync(draft, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
+  try {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      if (tryLink(draft, lock)) return { release: () => releaseLock(control, own) };
+      removeStale(lock, dataDir, random);
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  throw new InstanceError(`Another process is starting on ${dataDir} at this moment; try again.`);
+}
+
+function makeControlDirectory(dataDir: string): string {
+  const control = controlDirectory(dataDir);
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+    mkdirSync(control, { recursive: true, mode: 0o700 });
+    chmodSync(control, 0o700);
+  } catch (error) {
+    throw new InstanceError(
+      `The data directory ${dataDir} cannot be used (${sentenceOf(error)}); make it writable for this user or set \`data\` to another place.`,
+    );
+  }
+  return control;
+}
+
+function tryLink(draft: string, lock: string): boolean {
+  try {
+    linkSync(draft, lock);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw new InstanceError(`The lock ${lock} cannot be created: ${sentenceOf(error)}.`);
+  }
+}
+
+/** Moves a dead process's lock away; throws InstanceError when its process lives. */
+function removeStale(lock: string, dataDir: string, random: Random): void {
+  const refuseLive = (holder: LockHolder | undefined): void => {
+    if (holder !== undefined && isAlive(holder)) {
+      throw new InstanceError(
+        `Another instance (pid ${holder.pid}) runs on ${dataDir}; stop it with \`weighbridge stop --data ${dataDir}\` or give this one its own \`data\`.`,
+      );
+    }
+  };
+  refuseLive(readLock(lock));
+  const aside = `${lock}.stale.${random.uuid()}`;
+  try {
+    renameSync(lock, aside);
+  } catch {
+    return; // Someone else moved it first; the caller tries to link again.
+  }
+  const moved = readLock(aside);
+  // Between reading and renaming another start may have taken over: then what was moved is live and goes back.
+  if (moved !== undefined && isAlive(moved)) tryLink(aside, lock);
+  rmSync(aside, { force: true });
+  refuseLive(moved);
+}
+
+function releaseLock(control: string, own: LockHolder): void {
+  const lock = join(control, 'lock');
+  const found = readLock(lock);
+  if (found === undefined || found.pid !== own.pid || found.pidStart !== own.pidStart) return;
+  removeAddress(control);
+  rmSync(join(control, 'socket'), { force: true });
+  rmSync(lock, { force: true });
+}
+
+/** Where a running instance's control socket is, for the command line. */
+export function findControlSocket(dataDir: string): string {
+  const control = controlDirectory(dataDir);
+  return readAddress(control) ?? join(control, 'socket');
+}
+
+/**
+ * Where this instance puts its control socket: in `control`, or, when that path is too long for a socket, in a short
+ * 0700 directory under the system's temporary directory whose path is kept in `control/address`. Call with the lock held.
+ */
+export function placeControlSocket(dataDir: string): string {
+  const control = controlDirectory(dataDir);
+  const direct = join(control, 'socket');
+  removeAddress(control); // Left behind by an instance that was killed.
+  if (Buffer.byteLength(direct) <= SOCKET_PATH_BYTES_MAX) return direct;
+  const short = join(mkdtempSync(join(tmpdir(), 'wb-')), 'socket');
+  if (Buffer.byteLength(short) > SOCKET_PATH_BYTES_MAX) {
+    throw new InstanceError(
+      `Both ${direct} and ${short} are too long for a control socket (${SOCKET_PATH_BYTES_MAX} bytes); set TMPDIR or \`data\` to a shorter path.`,
+    );
+  }
+  writeFileSync(join(control, 'address'), short, { mode: 0o600 });
+  return short;
+}
+
+function removeAddress(control: string): void {
+  const address = readAddress(control);
+  if (address !== undefined) rmSync(join(address, '..'), { recursive: true, force: true });
+  rmSync(join(control, 'address'), { force: true });
+}
+
+/** The path in `control/address`, only when it leads to a directory of this user alone. */
+function readAddress(control: string): string | undefined {
+  try {
+    const path = readFileSync(join(control, 'address'), 'utf8').trim();
+    const parent = lstatSync(join(path, '..'));
+    const ours = parent.isDirectory() && (parent.mode & 0o077) === 0 && parent.uid === process.getuid?.();
+    return ours ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** This host's stable id (UUID), kept in `<data>/host`; made at the first start. */
+export function ensureHostId(dataDir: string, random: Random): string {
+  const path = join(dataDir, 'host');
+  const known = readHostId(path);
+  if (known !== undefined) return known;
+  const draft = `${path}.${process.pid}.draft`;
+  writeFileSync(draft, `${random.uuid()}\n`, { mode: 0o644 });
+  renameSync(draft, path);
+  return readHostId(path) ?? '';
+}
+
+function readHostId(path: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return text;
+  throw new InstanceError(
+    `${path} holds ${JSON.stringify(text.slice(0, 40))}, which is not a host id; restore it from a backup, or remove it to begin as a new host.`,
+  );
+}
+
+/** The message of a thrown value without its stack and without a final full stop, to be put into a sentence. */
+export function sentenceOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n', 1)[0] ?? '').replace(/\.$/, '');
+}

@@ -1,0 +1,190 @@
+/** Downstream sockets: accepting, framing, writing in one piece, closing the slow. Judges nothing. */
+import { BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net';
+import type { Config } from '../../config/schema.ts';
+import type { World } from '../../config/world.ts';
+import { parseDownstream } from '../protocol/downstream.ts';
+import { LineSplitter } from '../protocol/lines.ts';
+import type { Farm } from '../session/farm.ts';
+import type { Session } from '../session/session.ts';
+import type { Now } from '../session/sink.ts';
+
+const KEEP_ALIVE_MS = 60_000;
+/** The system may hold this many connections that we have not accepted yet: a whole hall coming back at once. */
+const BACKLOG = 4096;
+
+interface Connection {
+  readonly socket: Socket;
+  readonly splitter: LineSplitter;
+  session: Session | undefined;
+  out: string;
+}
+
+interface SiteFilter {
+  readonly site: string;
+  readonly from: BlockList | undefined;
+}
+
+function filterOf(site: string, blocks: readonly string[]): SiteFilter {
+  if (blocks.length === 0) return { site, from: undefined };
+  const from = new BlockList();
+  for (const block of blocks) {
+    const [net = '', bits = ''] = block.split('/');
+    const family = isIPv6(net) ? 'ipv6' : 'ipv4';
+    from.addSubnet(net, bits === '' ? (family === 'ipv6' ? 128 : 32) : Number(bits), family);
+  }
+  return { site, from };
+}
+
+export class Listeners {
+  /** Sessions closed and connections refused, by reason. */
+  readonly closes = new Map<string, number>();
+  private readonly servers: Server[] = [];
+  private readonly connections = new Map<Session, Connection>();
+  private dirty: Connection[] = [];
+  private readonly config: Config;
+  private readonly farm: Farm;
+  private readonly now: () => Now;
+  private readonly afterEvent: () => void;
+
+  /** `afterEvent` is called when an event has been handled whole: the moment to send what it caused. */
+  constructor(config: Config, farm: Farm, world: World, afterEvent: () => void) {
+    this.config = config;
+    this.farm = farm;
+    this.now = () => ({ wallMs: world.wallMs(), monoMs: world.monoMs() });
+    this.afterEvent = afterEvent;
+  }
+
+  /** Opens every listener of every site; resolves to the addresses, rejects with a sentence when one cannot be opened. */
+  async open(): Promise<{ site: string; address: string }[]> {
+    const bySocket = new Map<string, { host: string; port: number; filters: SiteFilter[] }>();
+    let anonymous = 0;
+    for (const [site, { listen, from }] of Object.entries(this.config.sites)) {
+      for (const { host, port } of listen) {
+        const key = port === 0 ? `any ${(anonymous += 1)}` : `${host}:${port}`;
+        const entry = bySocket.get(key) ?? { host, port, filters: [] };
+        entry.filters.push(filterOf(site, from));
+        bySocket.set(key, entry);
+      }
+    }
+    const opened: { site: string; address: string }[] = [];
+    for (const { host, port, filters } of bySocket.values()) {
+      const bound = await this.listen(host, port, filters);
+      for (const { site } of filters) opened.push({ site, address: `${host.includes(':') ? `[${host}]` : host}:${bound}` });
+    }
+    return opened;
+  }
+
+  private listen(host: string, port: number, filters: readonly SiteFilter[]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, filters));
+      server.once('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${error.message}; choose another address in sites.*.listen`)));
+      server.listen({ host, port, backlog: BACKLOG }, () => {
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+      this.servers.push(server);
+    });
+  }
+
+  private countClose(reason: string): void {
+    this.closes.set(reason, (this.closes.get(reason) ?? 0) + 1);
+  }
+
+  private siteOf(address: string, filters: readonly SiteFilter[]): string | undefined {
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    return filters.find(({ from }) => from === undefined || from.check(address, family))?.site;
+  }
+
+  private accept(socket: Socket, filters: readonly SiteFilter[]): void {
+    socket.on('error', () => {});
+    const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    const site = this.siteOf(remote, filters);
+    if (site === undefined) {
+      this.countClose('address of no site');
+      socket.destroy();
+      return;
+    }
+    const session = this.farm.connected(site, `${remote}:${socket.remotePort ?? 0}`, this.now());
+    if (session === undefined) {
+      this.countClose('too many sessions');
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = { socket, splitter: new LineSplitter(this.config.limits.lineBytesMax), session, out: '' };
+    this.connections.set(session, connection);
+    socket.on('data', (chunk: Buffer) => this.data(connection, chunk));
+    socket.on('close', () => this.gone(connection, 'closed by the machine'));
+  }
+
+  private data(connection: Connection, chunk: Buffer): void {
+    const { paramsMax } = this.config.limits;
+    const fits = connection.splitter.push(chunk, (line) => {
+      const { session } = connection;
+      if (session !== undefined) this.farm.message(session, parseDownstream(line, paramsMax), this.now());
+    });
+    if (!fits) this.drop(connection, 'line too long');
+    this.afterEvent();
+  }
+
+  private drop(connection: Connection, reason: string): void {
+    this.gone(connection, reason);
+    connection.socket.destroy();
+  }
+
+  /** The connection ended by itself or for a reason of the driver's. */
+  private gone(connection: Connection, reason: string): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    connection.session = undefined;
+    this.connections.delete(session);
+    this.countClose(reason);
+    this.farm.disconnected(session, reason, this.now());
+  }
+
+  /** Queues lines for the session; `flush` sends them. */
+  send(session: Session, lines: string): void {
+    const connection = this.connections.get(session);
+    if (connection === undefined) return;
+    if (connection.out === '') this.dirty.push(connection);
+    connection.out += lines;
+  }
+
+  /** Ends a session's connection after what is queued for it; the farm knows already. */
+  close(session: Session, reason: string): void {
+    const connection = this.connections.get(session);
+    if (connection === undefined) return;
+    connection.session = undefined;
+    this.connections.delete(session);
+    this.countClose(reason.startsWith('not Stratum') ? 'not Stratum' : reason);
+    if (connection.out !== '') connection.socket.write(connection.out);
+    connection.out = '';
+    connection.socket.end();
+    connection.socket.destroySoon();
+  }
+
+  /** Sends what the events since the last call caused, one write a connection. */
+  flush(): void {
+    while (this.dirty.length > 0) {
+      const batch = this.dirty;
+      this.dirty = [];
+      for (const connection of batch) {
+        if (connection.out === '') continue;
+        const text = connection.out;
+        connection.out = '';
+        connection.socket.write(text);
+        if (connection.socket.writableLength > this.config.limits.slowReaderBytesMax) this.drop(connection, 'does not read');
+      }
+    }
+  }
+
+  /** Accepts no more. */
+  stopAccepting(): void {
+    for (const server of this.servers) server.close();
+  }
+
+  /** Ends every connection after what is queued for it. */
+  closeAll(): void {
+    this.flush();
+    for (const { socket } of this.connections.values()) socket.destroySoon();
+  }
+}

@@ -1,0 +1,131 @@
+/** What the supervisor, the proxy processes and the accountant say to each other over Node's own IPC channel (JSON, so no bigint). */
+import type { OwnVerdict } from '../mining/verdict.ts';
+import type { CounterName } from '../session/sink.ts';
+
+export interface HistogramSnapshot {
+  /** Upper bounds in seconds, ascending; one more count than bounds (the last is +Inf). Not cumulative. */
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sumSeconds: number;
+}
+
+export interface LinkSnapshot {
+  readonly link: number;
+  readonly pool: string;
+  readonly url: string;
+  /** Name of the link state machine's state: dialling, negotiating, live, waiting. */
+  readonly state: string;
+  readonly sessions: number;
+  /** Upstream difficulty in force as the text received; '' before the first. */
+  readonly difficulty: string;
+  readonly extranonce1: string;
+  /** Milliseconds since the last notify from the pool; undefined before the first. */
+  readonly jobAgeMs: number | undefined;
+  /** Shares sent and not yet answered. */
+  readonly pending: number;
+  readonly reconnects: number;
+  /** Why the last link of this pool ended, '' when it never did. */
+  readonly lastError: string;
+}
+
+export interface ProxySnapshot {
+  readonly process: string;
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly sessions: number;
+  /** `${site}\t${lessee}` → sessions. */
+  readonly sessionsByGroup: Readonly<Record<string, number>>;
+  readonly links: readonly LinkSnapshot[];
+  /** Monotone within this process: name → value. Names are listed in COUNTERS. */
+  readonly counters: Readonly<Record<CounterName, number>>;
+  /** Sessions closed, by reason; lines refused, by reason. Monotone within this process. */
+  readonly closes: Readonly<Record<string, number>>;
+  readonly fsync: HistogramSnapshot;
+  readonly replies: HistogramSnapshot;
+  readonly journal: {
+    readonly state: 'open' | 'failed';
+    readonly segment: string;
+    readonly writtenBytes: number;
+    readonly waitingShares: number;
+    readonly freeBytes: number;
+  };
+}
+
+/** One live session's name as `machines` shows it. Counts are over `windowMs`. */
+export interface MachineSnapshot {
+  readonly worker: string;
+  readonly site: string;
+  readonly lessee: string;
+  readonly address: string;
+  /** The machine's own user agent. */
+  readonly firmware: string;
+  readonly exponent: number;
+  readonly pool: string;
+  readonly link: number;
+  readonly connectedMs: number;
+  readonly lastShareMs: number | undefined;
+  /** Monotonic exposure of the counts below, at most 10 minutes, from the first job sent. */
+  readonly windowMs: number;
+  /** Accepted shares in the window by exponent: [k, n]. */
+  readonly accepted: readonly (readonly [number, number])[];
+  /** Rejected shares since connect, by verdict. */
+  readonly rejects: Readonly<Partial<Record<OwnVerdict, number>>>;
+  readonly acceptedTotal: number;
+}
+
+export type ToProxy =
+  | { readonly type: 'machines'; readonly request: number }
+  /** Stop listening, flush the journal, close, exit 0. */
+  | { readonly type: 'stop' };
+
+export type FromProxy =
+  | { readonly type: 'listening'; readonly addresses: readonly { readonly site: string; readonly address: string }[] }
+  /** Sent every second. */
+  | { readonly type: 'snapshot'; readonly snapshot: ProxySnapshot }
+  | { readonly type: 'machines'; readonly request: number; readonly machines: readonly MachineSnapshot[] }
+  /** A start that cannot succeed (port taken, data directory not writable): one sentence. */
+  | { readonly type: 'fatal'; readonly sentence: string };
+
+/** All-time counts of the delivered ledger of this host. */
+export interface DeliveredTotal {
+  readonly site: string;
+  readonly lessee: string;
+  readonly pool: string;
+  readonly verdict: OwnVerdict;
+  readonly exponent: number;
+  readonly count: number;
+}
+
+export interface CreditedTotal {
+  readonly pool: string;
+  readonly verdict: 'accepted' | 'rejected' | 'unanswered';
+  readonly reason: string;
+  /** Upstream difficulty as the text received. */
+  readonly difficulty: string;
+  readonly count: number;
+}
+
+export interface AccountantSnapshot {
+  readonly pid: number;
+  /** Folded everything that was durable when this accountant started: totals may be exported. */
+  readonly caughtUp: boolean;
+  readonly lagBytes: number;
+  /** Age of the oldest record not folded; 0 when none. */
+  readonly lagMs: number;
+  readonly foldedRecords: number;
+  readonly corruptRanges: number;
+  readonly unjournaledShares: number;
+  /** '' or what stops the fold (one sentence). */
+  readonly problem: string;
+  readonly delivered: readonly DeliveredTotal[];
+  readonly credited: readonly CreditedTotal[];
+}
+
+export type ToAccountant =
+  | { readonly type: 'snapshot'; readonly request: number }
+  | { readonly type: 'stop' };
+
+export type FromAccountant =
+  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantSnapshot }
+  | { readonly type: 'ready' }
+  | { readonly type: 'fatal'; readonly sentence: string };

@@ -1,0 +1,70 @@
+/**
+ * Small files of a proxy process in the data directory: what pools turned out to give, and where prefixes of this run begin.
+ * Losing them costs a pause at the next start, never a share; so they are replaced whole and read with tolerance.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Random } from '../../config/world.ts';
+import type { Learnt } from '../session/sink.ts';
+
+/** Prefixes of four bytes set aside for one run; those of the run before stay unused for 4,000 starts. */
+const RUN_PREFIXES = 2 ** 20;
+
+function readJson(path: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function replaceJson(path: string, value: unknown): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
+  renameSync(temporary, path);
+}
+
+export class ProxyFiles {
+  private readonly poolsPath: string;
+  private readonly prefixesPath: string;
+
+  constructor(dataDirectory: string) {
+    mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+    this.poolsPath = join(dataDirectory, 'pools.json');
+    this.prefixesPath = join(dataDirectory, 'prefixes.json');
+  }
+
+  readLearnt(): Map<string, Learnt> {
+    const learnt = new Map<string, Learnt>();
+    for (const [pool, value] of Object.entries(readJson(this.poolsPath))) {
+      const { extranonce2Bytes, versionMask } = (value ?? {}) as Partial<Learnt>;
+      if (Number.isInteger(extranonce2Bytes) && Number.isInteger(versionMask)) {
+        learnt.set(pool, { extranonce2Bytes: extranonce2Bytes!, versionMask: versionMask! });
+      }
+    }
+    return learnt;
+  }
+
+  writeLearnt(learnt: ReadonlyMap<string, Learnt>): void {
+    replaceJson(this.poolsPath, Object.fromEntries(learnt));
+  }
+
+  /** Where prefixes of each length begin in this run; the next run is told to begin elsewhere before the first is given out. */
+  takePrefixes(random: Random): Record<number, number> {
+    const kept = readJson(this.prefixesPath);
+    const next: Record<number, number> = {};
+    const start: Record<number, number> = {};
+    for (const bytes of [1, 2, 3, 4]) {
+      const lowest = 2 ** (8 * (bytes - 1));
+      const span = 2 ** (8 * bytes) - lowest;
+      const value = kept[String(bytes)];
+      const from = Number.isInteger(value) ? Number(value) - lowest : Math.floor(random.fraction() * span);
+      const step = Math.min(RUN_PREFIXES, Math.ceil(span / 16));
+      start[bytes] = lowest + (((from % span) + span) % span);
+      next[bytes] = lowest + ((((from + step) % span) + span) % span);
+    }
+    replaceJson(this.prefixesPath, next);
+    return start;
+  }
+}

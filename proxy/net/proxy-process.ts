@@ -1,0 +1,170 @@
+/**
+ * One proxy process: performs the farm's effects on real sockets and a real journal. Lines leave after each event in one
+ * write per connection, upstream before downstream: a share is on its way to the pool before anything else happens.
+ */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from '../../config/schema.ts';
+import type { Timer, World } from '../../config/world.ts';
+import { JournalWriter } from '../../accounting/journal/writer.ts';
+import type { Fact } from '../session/facts.ts';
+import { Farm } from '../session/farm.ts';
+import type { Link } from '../session/link.ts';
+import type { Session } from '../session/session.ts';
+import type { Learnt, LogLevel, Now, Sink } from '../session/sink.ts';
+import { Dialer } from './dialer.ts';
+import { Listeners } from './listener.ts';
+import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
+import { ProxyFiles } from './proxy-files.ts';
+import { machineSnapshots, proxySnapshot } from './snapshots.ts';
+
+/** Before it has met any pool a proxy waits this long with its listeners, so that the first machines get the right layout. */
+const FIRST_POOL_WAIT_MS = 10_000;
+const TICK_MS = 1000;
+
+export interface ProxyProcessOptions {
+  readonly config: Config;
+  readonly world: World;
+  readonly log: Logger;
+  /** Stable id of this data directory. */
+  readonly host: string;
+}
+
+export class ProxyProcess implements Sink {
+  readonly uuid: string;
+  private readonly options: ProxyProcessOptions;
+  private readonly startedMs: number;
+  private readonly files: ProxyFiles;
+  private readonly learnt: Map<string, Learnt>;
+  private readonly farm: Farm;
+  private readonly listeners: Listeners;
+  private readonly dialer: Dialer;
+  private writer!: JournalWriter;
+  private ticking: Timer | undefined;
+  private stopped = false;
+
+  constructor(options: ProxyProcessOptions) {
+    const { config, world } = options;
+    this.options = options;
+    this.uuid = world.random.uuid();
+    this.startedMs = world.wallMs();
+    this.files = new ProxyFiles(config.data);
+    this.learnt = this.files.readLearnt();
+    const prefixStart = this.files.takePrefixes(world.random);
+    this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt }, this.now());
+    this.listeners = new Listeners(config, this.farm, world, () => this.flush());
+    this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
+  }
+
+  private now(): Now {
+    const { world } = this.options;
+    return { wallMs: world.wallMs(), monoMs: world.monoMs() };
+  }
+
+  /** Opens the journal, dials the pools, then listens; resolves to the addresses. Rejects with a sentence. */
+  async start(): Promise<{ site: string; address: string }[]> {
+    const { config, world, host, log } = this.options;
+    this.writer = await JournalWriter.open({
+      directory: join(config.data, 'journal'),
+      world,
+      durability: config.durability,
+      segmentBytes: config.journal.segmentBytes,
+      process: this.uuid,
+      host,
+      live: () => this.farm.liveFacts(),
+      onDurable: (sequence) => {
+        this.farm.durable(sequence, this.now());
+        this.flush();
+      },
+      onUnjournaled: (_from, to) => {
+        this.farm.unjournaled(to, this.now());
+        this.flush();
+      },
+      onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
+    });
+    this.farm.start(this.now());
+    this.flush();
+    this.ticking = world.every(TICK_MS, () => {
+      this.farm.tick(this.now());
+      this.flush();
+    });
+    await this.firstPool();
+    return this.listeners.open();
+  }
+
+  private async firstPool(): Promise<void> {
+    const { world } = this.options;
+    const untilMono = world.monoMs() + FIRST_POOL_WAIT_MS;
+    while (!this.farm.knowsPools && world.monoMs() < untilMono && !this.stopped) {
+      await new Promise<void>((resolve) => world.after(50, resolve));
+    }
+  }
+
+  private flush(): void {
+    this.dialer.flush();
+    this.listeners.flush();
+  }
+
+  /** Takes no more, makes durable and answers what came, closes. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.listeners.stopAccepting();
+    this.ticking?.cancel();
+    this.farm.stop(this.now());
+    await this.writer.close();
+    this.flush();
+    this.listeners.closeAll();
+    this.dialer.closeAll();
+  }
+
+  snapshot(): ProxySnapshot {
+    return proxySnapshot(this.farm, this.writer.stats(), this.listeners.closes, { process: this.uuid, startedMs: this.startedMs }, this.now());
+  }
+
+  machines(): MachineSnapshot[] {
+    return machineSnapshots(this.farm, this.now());
+  }
+
+  // Sink
+
+  toSession(session: Session, lines: string): void {
+    this.listeners.send(session, lines);
+  }
+
+  closeSession(session: Session, reason: string): void {
+    this.listeners.close(session, reason);
+  }
+
+  dial(link: Link): void {
+    this.dialer.dial(link);
+  }
+
+  toLink(link: Link, lines: string): void {
+    this.dialer.send(link, lines);
+  }
+
+  closeLink(link: Link): void {
+    this.dialer.close(link);
+  }
+
+  /** Once stopped, what ends with us (sessions, links) is known from the end of the segment. */
+  journal(fact: Fact): number {
+    return this.stopped && fact.type !== 'pulse' && fact.type !== 'rejects' && fact.type !== 'unjournaled' ? 0 : this.writer.append(fact);
+  }
+
+  remember(pool: string, learnt: Learnt): void {
+    const known = this.learnt.get(pool);
+    if (known?.extranonce2Bytes === learnt.extranonce2Bytes && known.versionMask === learnt.versionMask) return;
+    this.learnt.set(pool, learnt);
+    try {
+      this.files.writeLearnt(this.learnt);
+    } catch (error) {
+      this.options.log.warn({ event: 'pools not remembered', why: String(error) });
+    }
+  }
+
+  log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.options.log[level](fields, event);
+  }
+}

@@ -1,0 +1,89 @@
+/** The farm as plain numbers, for the supervisor's status, machines and metrics. */
+import { pid } from 'node:process';
+import type { WriterStats } from '../../accounting/journal/writer.ts';
+import type { Farm } from '../session/farm.ts';
+import type { Link } from '../session/link.ts';
+import { REPLY_BOUNDS } from '../session/replies.ts';
+import type { Session } from '../session/session.ts';
+import type { Now } from '../session/sink.ts';
+import type { LinkSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
+
+function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
+  const { reconnects, lastError } = farm.poolStatus(link.pool);
+  return {
+    link: link.number,
+    pool: link.pool,
+    url: link.url,
+    state: link.state,
+    sessions: link.sessions.size,
+    difficulty: link.state === 'live' ? link.difficulty : '',
+    extranonce1: Buffer.from(link.extranonce1).toString('hex'),
+    jobAgeMs: link.lastNotifyMono === undefined ? undefined : Math.round(now.monoMs - link.lastNotifyMono),
+    pending: link.pending.size,
+    reconnects,
+    lastError,
+  };
+}
+
+export function proxySnapshot(
+  farm: Farm,
+  stats: WriterStats,
+  closes: ReadonlyMap<string, number>,
+  identity: { process: string; startedMs: number },
+  now: Now,
+): ProxySnapshot {
+  const { state } = farm;
+  const groups: Record<string, number> = {};
+  for (const session of state.sessions) {
+    if (session.state !== 'mining') continue;
+    const key = `${session.site}\t${session.route?.lessee ?? ''}`;
+    groups[key] = (groups[key] ?? 0) + 1;
+  }
+  const { boundsSeconds, counts, sumSeconds } = stats.syncSeconds;
+  return {
+    ...identity,
+    pid,
+    sessions: state.sessions.size,
+    sessionsByGroup: groups,
+    links: farm.links().map((link) => linkSnapshot(farm, link, now)),
+    counters: { ...state.counters },
+    closes: Object.fromEntries(closes),
+    fsync: { bounds: boundsSeconds, counts, sumSeconds },
+    replies: { bounds: REPLY_BOUNDS, counts: [...state.replies.latencyCounts], sumSeconds: state.replies.latencySumSeconds },
+    journal: {
+      state: stats.state === 'open' ? 'open' : 'failed',
+      segment: stats.segment,
+      writtenBytes: stats.writtenBytes,
+      waitingShares: stats.waiting,
+      freeBytes: stats.freeBytes ?? 0,
+    },
+  };
+}
+
+function machineSnapshot(session: Session, worker: string, lessee: string, now: Now): MachineSnapshot {
+  const { windowMs, accepted } = session.window?.read(now.monoMs) ?? { windowMs: 0, accepted: [] };
+  return {
+    worker,
+    site: session.site,
+    lessee,
+    address: session.address,
+    firmware: session.userAgent,
+    exponent: session.exponent ?? 0,
+    pool: session.link?.pool ?? '',
+    link: session.link?.number ?? 0,
+    connectedMs: Math.round(now.monoMs - session.openedMono),
+    lastShareMs: session.lastShareMs,
+    windowMs: Math.round(windowMs),
+    accepted,
+    rejects: Object.fromEntries(session.rejects),
+    acceptedTotal: session.acceptedTotal,
+  };
+}
+
+/** One entry per mining session, under its first name: shares of further names on the same connection are in its counts. */
+export function machineSnapshots(farm: Farm, now: Now): MachineSnapshot[] {
+  return [...farm.state.sessions].flatMap((session) => {
+    const [bind] = session.binds;
+    return bind === undefined ? [] : [machineSnapshot(session, bind.worker, bind.lessee, now)];
+  });
+}

@@ -1,0 +1,35 @@
+/** What an instance tells the command line over its control socket. Field names are a published interface (docs/cli.md). */
+import type { AccountantSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { Totals } from './totals.ts';
+
+export interface InstanceStatus {
+  readonly version: string;
+  /** Absolute data directory. */
+  readonly data: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly nowMs: number;
+  /** `host:port` of /metrics as it was bound. */
+  readonly http: string;
+  readonly listening: readonly { readonly site: string; readonly address: string }[];
+  /** What is wrong now, one sentence each. */
+  readonly problems: readonly string[];
+  readonly restarts: { readonly proxy: number; readonly accountant: number };
+  readonly proxy: ProxySnapshot | undefined;
+  readonly totals: Totals;
+  readonly accountant: AccountantSnapshot | undefined;
+}
+
+export type ControlRequest = { readonly type: 'status' } | { readonly type: 'machines' } | { readonly type: 'stop' };
+
+export interface ControlAnswers {
+  readonly status: InstanceStatus;
+  readonly machines: readonly MachineSnapshot[];
+  /** The stop has begun; the connection ends when the instance has. */
+  readonly stop: { readonly pid: number };
+}
+
+export type ControlReply =
+  | { readonly ok: true; readonly value: ControlAnswers[ControlRequest['type']] }
+  | { readonly ok: false; readonly sentence: string };

@@ -1,0 +1,322 @@
+/** The supervisor: starts, watches, restarts and stops the proxy process and the accountant, and answers for them. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../config/schema.ts';
+import type { World } from '../../config/world.ts';
+import { Child } from './child.ts';
+import { startControl, type ControlServer } from './control.ts';
+import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
+import { startHttp, type HttpServer } from './http.ts';
+import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
+import { LOG_FORMAT_VARIABLE, type Logger } from './log.ts';
+import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import { Requests } from './requests.ts';
+import { configArgs, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
+import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
+import { CounterTotals } from './totals.ts';
+
+/** A child that does not listen by then will not: the start fails. */
+const START_LIMIT_MS = 30_000;
+const ANSWER_LIMIT_MS = 2_000;
+/** Together under the two seconds a stop may take: the proxy flushes first, then the accountant folds what is durable. */
+const PROXY_STOP_LIMIT_MS = 1_100;
+const ACCOUNTANT_STOP_LIMIT_MS = 600;
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly world: World;
+  readonly log: Logger;
+  /** Children log for people too. */
+  readonly pretty?: boolean;
+  /** Compiled modules of the two processes; the product's own by default. */
+  readonly modules?: { readonly proxy: string; readonly accountant: string };
+}
+
+export interface Supervisor {
+  readonly listening: readonly { readonly site: string; readonly address: string }[];
+  /** `host:port` of /metrics as it was bound. */
+  readonly http: string;
+  status(): Promise<InstanceStatus>;
+  /** Live machines; undefined when the proxy process does not answer within 2 s. */
+  machines(): Promise<readonly MachineSnapshot[] | undefined>;
+  /** Stops everything in less than 2 s. Idempotent. */
+  stop(): Promise<void>;
+  /** Settles when the instance has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  /** Kills the children without letting them finish. For a person who will not wait. */
+  kill(): void;
+}
+
+/**
+ * Starts an instance on `config.data` and settles when machines can connect. Throws InstanceError with one sentence when
+ * that is not possible; then nothing is left running.
+ */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const { config, world } = options;
+  const lock = acquireLock(config.data, world.random);
+  try {
+    const running = new RunningInstance(options, lock, ensureHostId(config.data, world.random));
+    await running.start();
+    return running;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class RunningInstance implements Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #lock: InstanceLock;
+  readonly #host: string;
+  readonly #startedMs: number;
+  readonly #proxy: Child;
+  readonly #accountant: Child;
+  readonly #totals = new CounterTotals();
+  readonly #machines: Requests<readonly MachineSnapshot[]>;
+  readonly #snapshots: Requests<AccountantSnapshot>;
+  readonly stopped: Promise<void>;
+  #settleStopped: () => void = () => undefined;
+  #stopping: Promise<void> | undefined;
+  #control: ControlServer | undefined;
+  #http: HttpServer | undefined;
+  #proxySnapshot: ProxySnapshot | undefined;
+  #proxySnapshotMonoMs = 0;
+  #listening: readonly { site: string; address: string }[] = [];
+  /** While starting: ends the start. Undefined once machines can connect. */
+  #start: { readonly listening: () => void; readonly failed: (sentence: string) => void } | undefined;
+
+  constructor(options: SupervisorOptions, lock: InstanceLock, host: string) {
+    const { world, config } = options;
+    this.#options = options;
+    this.#lock = lock;
+    this.#host = host;
+    this.#startedMs = world.wallMs();
+    this.#machines = new Requests(world, ANSWER_LIMIT_MS);
+    this.#snapshots = new Requests(world, ANSWER_LIMIT_MS);
+    this.stopped = new Promise((resolve) => {
+      this.#settleStopped = resolve;
+    });
+    const modules = options.modules ?? ownModules();
+    const env: Record<string, string> = options.pretty === true ? { [LOG_FORMAT_VARIABLE]: 'pretty' } : {};
+    this.#proxy = new Child({
+      name: 'proxy process',
+      world,
+      spawn: (events) => spawnClusterWorker({ module: modules.proxy, args: configArgs(config), env }, events),
+      onMessage: (message) => this.#fromProxy(message as FromProxy),
+      onCrash: (sentence) => this.#proxyCrashed(sentence),
+    });
+    this.#accountant = new Child({
+      name: 'accountant',
+      world,
+      spawn: (events) => spawnFork({ module: modules.accountant, args: configArgs(withoutPasswords(config)), env }, events),
+      onMessage: (message) => this.#fromAccountant(message as FromAccountant),
+      onCrash: (sentence) => this.#accountantCrashed(sentence),
+    });
+  }
+
+  get listening(): readonly { readonly site: string; readonly address: string }[] {
+    return this.#listening;
+  }
+
+  get http(): string {
+    return this.#http?.address ?? '';
+  }
+
+  async start(): Promise<void> {
+    const { config, world } = this.#options;
+    try {
+      this.#control = await startControl(placeControlSocket(config.data), world, (request) => this.#answer(request));
+      this.#http = await startHttp(config.http, this.#metricsSource());
+      await this.#startChildren();
+    } catch (error) {
+      this.kill();
+      this.#closeServers();
+      throw error;
+    }
+  }
+
+  async #startChildren(): Promise<void> {
+    const { world } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const limit = world.after(START_LIMIT_MS, () =>
+        reject(new InstanceError(`The proxy process did not listen within ${START_LIMIT_MS / 1000} s; its log lines say what it waits for.`)),
+      );
+      const end = (settle: () => void): void => {
+        this.#start = undefined;
+        limit.cancel();
+        settle();
+      };
+      this.#start = {
+        listening: () => end(resolve),
+        failed: (sentence) => end(() => reject(new InstanceError(sentence))),
+      };
+      this.#accountant.start();
+      this.#proxy.start();
+    });
+  }
+
+  #fromProxy(message: FromProxy): void {
+    switch (message.type) {
+      case 'listening':
+        this.#listening = message.addresses;
+        this.#start?.listening();
+        return;
+      case 'snapshot':
+        this.#proxySnapshot = message.snapshot;
+        this.#proxySnapshotMonoMs = this.#options.world.monoMs();
+        this.#totals.observe(message.snapshot);
+        return;
+      case 'machines':
+        this.#machines.answer(message.request, message.machines);
+        return;
+      case 'fatal':
+        this.#fatal('proxy process', message.sentence);
+        return;
+      default:
+        this.#options.log.warn({ type: (message satisfies never as { type: unknown }).type }, 'The proxy process sent a message of an unknown type.');
+    }
+  }
+
+  #fromAccountant(message: FromAccountant): void {
+    switch (message.type) {
+      case 'ready':
+        return;
+      case 'snapshot':
+        this.#snapshots.answer(message.request, message.snapshot);
+        return;
+      case 'fatal':
+        this.#fatal('accountant', message.sentence);
+        return;
+      default:
+        this.#options.log.warn({ type: (message satisfies never as { type: unknown }).type }, 'The accountant sent a message of an unknown type.');
+    }
+  }
+
+  /** Ends a start; later the process ends by itself and is tried again, because mining must not stop for it. */
+  #fatal(who: string, sentence: string): void {
+    if (this.#start === undefined) this.#options.log.error(`The ${who} cannot go on: ${sentence}`);
+    else this.#start.failed(sentence);
+  }
+
+  #proxyCrashed(sentence: string): void {
+    this.#proxySnapshot = undefined;
+    this.#listening = [];
+    this.#machines.abandon();
+    this.#options.log.error(sentence);
+    this.#start?.failed(`${sentence.split(' after ', 1)[0] ?? sentence} before it listened; its log lines say why.`);
+  }
+
+  #accountantCrashed(sentence: string): void {
+    this.#snapshots.abandon();
+    this.#options.log.error(sentence);
+  }
+
+  machines(): Promise<readonly MachineSnapshot[] | undefined> {
+    return this.#machines.ask((request) => this.#proxy.send({ type: 'machines', request }));
+  }
+
+  #accountantSnapshot(): Promise<AccountantSnapshot | undefined> {
+    return this.#snapshots.ask((request) => this.#accountant.send({ type: 'snapshot', request }));
+  }
+
+  /** The last snapshot of a proxy process that still reports. */
+  #freshProxySnapshot(): ProxySnapshot | undefined {
+    const ageMs = this.#options.world.monoMs() - this.#proxySnapshotMonoMs;
+    return ageMs <= CHILD_SILENT_MS ? this.#proxySnapshot : undefined;
+  }
+
+  async status(): Promise<InstanceStatus> {
+    const { config, world } = this.#options;
+    const accountant = await this.#accountantSnapshot();
+    const proxy = this.#freshProxySnapshot();
+    return {
+      version: version(),
+      data: config.data,
+      host: this.#host,
+      pid: process.pid,
+      startedMs: this.#startedMs,
+      nowMs: world.wallMs(),
+      http: this.http,
+      listening: this.#listening,
+      problems: findProblems({ proxy, accountant, proxyChild: this.#proxy, accountantChild: this.#accountant, freeBytesMin: config.journal.freeBytesMin }),
+      restarts: { proxy: this.#proxy.restarts, accountant: this.#accountant.restarts },
+      proxy,
+      totals: this.#totals.totals(),
+      accountant,
+    };
+  }
+
+  #metricsSource(): Parameters<typeof startHttp>[1] {
+    return {
+      status: () => this.status(),
+      alive: () => this.#proxy.running && this.#accountant.running && !this.#proxy.looping && !this.#accountant.looping,
+      ready: isReady,
+    };
+  }
+
+  async #answer(request: ControlRequest): Promise<ControlReply> {
+    switch (request.type) {
+      case 'status':
+        return { ok: true, value: await this.status() };
+      case 'machines': {
+        const machines = await this.machines();
+        if (machines === undefined) return { ok: false, sentence: `The proxy process gave no answer within ${ANSWER_LIMIT_MS / 1000} s; see \`weighbridge status\`.` };
+        return { ok: true, value: machines };
+      }
+      case 'stop':
+        // After the answer has gone out; the caller then waits for the lock to go.
+        this.#options.world.after(20, () => void this.stop());
+        return { ok: true, value: { pid: process.pid } };
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const { log } = this.#options;
+    if ((await this.#proxy.stop(PROXY_STOP_LIMIT_MS)) === 'killed') {
+      log.warn(`The proxy process did not end within ${PROXY_STOP_LIMIT_MS} ms and was killed; what it had answered is in its journal.`);
+    }
+    if ((await this.#accountant.stop(ACCOUNTANT_STOP_LIMIT_MS)) === 'killed') {
+      log.warn(`The accountant did not end within ${ACCOUNTANT_STOP_LIMIT_MS} ms and was killed; it goes on where it was at the next start.`);
+    }
+    this.#closeServers();
+    this.#lock.release();
+    this.#settleStopped();
+  }
+
+  kill(): void {
+    this.#proxy.kill();
+    this.#accountant.kill();
+  }
+
+  #closeServers(): void {
+    this.#machines.abandon();
+    this.#snapshots.abandon();
+    this.#control?.close();
+    this.#http?.close();
+  }
+}
+
+function ownModules(): { proxy: string; accountant: string } {
+  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+  return { proxy: path('./proxy-main.js'), accountant: path('../../accounting/main.js') };
+}
+
+/** The product's version, from the package two levels above the compiled module, or one above the source. */
+export function version(): string {
+  for (const place of ['../../../package.json', '../../package.json']) {
+    try {
+      const found: unknown = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
+      if (typeof found === 'object' && found !== null && 'version' in found && 'name' in found && found.name === 'weighbridge') {
+        return String(found.version);
+      }
+    } catch {
+      // Not this place.
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,38 @@
+/**
+ * JSON-RPC envelopes as Stratum uses them: `{"id":…,"result":…,"error":null|[code,text,null]}`, one line each.
+ * The id of a request is echoed unchanged; notifications carry `"id":null`, which some firmware insists on.
+ */
+
+/** A request's id as the peer chose it. Not unique: some clients send the same id with every submit. */
+export type Id = number | string | null;
+
+/** The id of a parsed message; anything that is neither a finite number nor a string counts as null. */
+export function readId(value: unknown): Id {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** The id as JSON text. */
+export function idText(id: Id): string {
+  return typeof id === 'number' ? String(id) : JSON.stringify(id);
+}
+
+/** A positive answer with any JSON-able result, as a full line. */
+export function formatResult(id: Id, result: unknown): string {
+  return `{"id":${idText(id)},"result":${JSON.stringify(result)},"error":null}\n`;
+}
+
+/** `result: true`, the most frequent line of all, without a serialiser. */
+export function formatTrue(id: Id): string {
+  return `{"id":${idText(id)},"result":true,"error":null}\n`;
+}
+
+/** A negative answer `[code, text, null]`, as a full line. */
+export function formatError(id: Id, code: number, text: string): string {
+  return `{"id":${idText(id)},"result":null,"error":[${code},${JSON.stringify(text)},null]}\n`;
+}
+
+/** A request of our own, as a full line. Some clients find methods by prefix, so names are exact and lower case. */
+export function formatRequest(id: number, method: string, params: readonly unknown[]): string {
+  return `{"id":${id},"method":${JSON.stringify(method)},"params":${JSON.stringify(params)}}\n`;
+}

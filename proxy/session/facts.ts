@@ -1,0 +1,197 @@
+/**
+ * What the state machines report for the journal. Each fact is written once, in this order of dependence:
+ * link → job (→ refresh) and session → bind → share → pool-verdict. Numbers (`link`, `job`, `session`, `bind`, `share`)
+ * are unique within one run of a proxy process, start at 1 and are never reused in it. `atMs` is wall-clock milliseconds.
+ */
+import type { Job } from '../mining/job.ts';
+import type { Forwarding, OwnVerdict, PoolReason, ReplySource } from '../mining/verdict.ts';
+
+export interface LinkFact {
+  readonly type: 'link';
+  readonly link: number;
+  readonly pool: string;
+  /** scheme://host:port, never with credentials. */
+  readonly url: string;
+  readonly user: string;
+  readonly extranonce1: Uint8Array;
+  readonly extranonce2Bytes: number;
+  readonly atMs: number;
+}
+
+export interface LinkEndFact {
+  readonly type: 'link-end';
+  readonly link: number;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+export interface JobFact {
+  readonly type: 'job';
+  readonly job: number;
+  readonly link: number;
+  /** The pool's own job id, verbatim. */
+  readonly poolJobId: string;
+  readonly clean: boolean;
+  readonly content: Job;
+  /** Zero bytes at the end of content.coinb1 after the link's extranonce1 (pools with more than 8 bytes of extranonce2). */
+  readonly paddingBytes: number;
+  /** Upstream difficulty in force, as the text received. */
+  readonly difficulty: string;
+  /** Sum of the coinbase outputs in satoshi (R); 0 when the coinbase could not be parsed. */
+  readonly coinbaseSats: bigint;
+  /** BIP 34 height, 0 when absent. */
+  readonly height: number;
+  readonly atMs: number;
+}
+
+/** The work of an earlier job under a new number with an advanced ntime. All else is as in job `of`, which is never itself a refresh. */
+export interface RefreshFact {
+  readonly type: 'refresh';
+  readonly job: number;
+  readonly of: number;
+  readonly ntime: number;
+  /** Upstream difficulty in force when it was refreshed, as the text received. */
+  readonly difficulty: string;
+  readonly versionMask: number;
+  readonly atMs: number;
+}
+
+export interface SessionFact {
+  readonly type: 'session';
+  readonly session: number;
+  /** 128-bit random, hex. */
+  readonly sessionId: string;
+  readonly site: string;
+  /** Remote ip:port. */
+  readonly address: string;
+  /** P: the session's extranonce1 as its machine knows it. */
+  readonly prefix: Uint8Array;
+  readonly extranonce2Bytes: number;
+  readonly userAgent: string;
+  readonly atMs: number;
+}
+
+/** Binds an authorised name of a session to its lessee before the session's first job under that name. */
+export interface BindFact {
+  readonly type: 'bind';
+  readonly bind: number;
+  readonly session: number;
+  /** Worker name, verbatim. */
+  readonly worker: string;
+  /** '' when the route names none. */
+  readonly lessee: string;
+  readonly atMs: number;
+}
+
+/** From now on jobs are sent to this session with credit 2^exponent. */
+export interface DifficultyFact {
+  readonly type: 'difficulty';
+  readonly session: number;
+  readonly exponent: number;
+  readonly atMs: number;
+}
+
+export interface SessionEndFact {
+  readonly type: 'session-end';
+  readonly session: number;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+export interface ShareFact {
+  readonly type: 'share';
+  readonly share: number;
+  readonly bind: number;
+  /** The job it was sent for; 0 when unknown (verdict unknown-job, malformed, unauthorised). */
+  readonly job: number;
+  /** k of that job in that session; credit is 2^k when the verdict is accepted. 0 when job is 0. */
+  readonly exponent: number;
+  readonly verdict: OwnVerdict;
+  readonly forwarding: Forwarding;
+  /** Meets the network target. */
+  readonly block: boolean;
+  /** 0 bytes when it could not be parsed. */
+  readonly extranonce2: Uint8Array;
+  readonly ntime: number;
+  readonly nonce: number;
+  /** The full header version that was hashed (not the sixth parameter). */
+  readonly version: number;
+  readonly atMs: number;
+}
+
+/** Rejects counted but not journaled one by one (limit per session), or submits without any bound name (bind 0). */
+export interface RejectsFact {
+  readonly type: 'rejects';
+  readonly session: number;
+  readonly bind: number;
+  readonly verdict: OwnVerdict;
+  readonly count: number;
+  readonly atMs: number;
+}
+
+/** Holds all that is needed to fold it without looking up its share. */
+export interface PoolVerdictFact {
+  readonly type: 'pool-verdict';
+  readonly share: number;
+  readonly bind: number;
+  readonly job: number;
+  readonly link: number;
+  /** When the share was found: the pool verdict counts in the share's bucket. */
+  readonly shareAtMs: number;
+  /** Upstream difficulty the share was forwarded under, as the text received. */
+  readonly difficulty: string;
+  readonly verdict: 'accepted' | 'rejected' | 'unanswered';
+  readonly reason: PoolReason;
+  /** Verbatim; '' when there was none. */
+  readonly code: string;
+  readonly text: string;
+  /** What the machine was told when `reply: pool` is set; undefined when it had its answer from us before. */
+  readonly reply: { readonly value: boolean; readonly source: ReplySource } | undefined;
+  readonly atMs: number;
+}
+
+/** Accepted shares answered while the journal could not be written: an admission, never claimed. */
+export interface UnjournaledFact {
+  readonly type: 'unjournaled';
+  readonly site: string;
+  readonly lessee: string;
+  readonly exponent: number;
+  readonly count: number;
+  /** When the first of them was found. */
+  readonly fromMs: number;
+  readonly atMs: number;
+}
+
+/** Once a second: the time this process observed, by the monotonic clock, since the previous pulse (or its start). */
+export interface PulseFact {
+  readonly type: 'pulse';
+  readonly observedMs: number;
+  readonly sessions: number;
+  readonly atMs: number;
+}
+
+/** A header that meets the network target, whole, so that it can be completed by hand from the journal alone. */
+export interface BlockFact {
+  readonly type: 'block';
+  readonly share: number;
+  readonly job: number;
+  readonly header: Uint8Array;
+  readonly coinbase: Uint8Array;
+  readonly atMs: number;
+}
+
+export type Fact =
+  | LinkFact
+  | LinkEndFact
+  | JobFact
+  | RefreshFact
+  | SessionFact
+  | BindFact
+  | DifficultyFact
+  | SessionEndFact
+  | ShareFact
+  | RejectsFact
+  | PoolVerdictFact
+  | UnjournaledFact
+  | PulseFact
+  | BlockFact;

@@ -1,0 +1,290 @@
+/** One upstream connection: negotiation, what is in force, shares under way. Its owner (the farm) decides what to do with jobs. */
+import type { PoolConfig } from '../../config/schema.ts';
+import type { Convention } from '../mining/versions.ts';
+import type { PoolReason, ReplySource } from '../mining/verdict.ts';
+import {
+  formatRequest,
+  poolReason,
+  readConfigureResult,
+  readSubscribeResult,
+  sameRegistrableDomain,
+  type UpstreamMessage,
+} from '../protocol/upstream.ts';
+import { formatError, formatResult, type Id } from '../protocol/downstream.ts';
+import type { Now, Sink } from './sink.ts';
+import type { Session } from './session.ts';
+import { LINK_TABLE, type LinkState } from './states.ts';
+
+export const USER_AGENT = 'weighbridge/0.1';
+const CONFIGURE_ID = 1;
+const SUBSCRIBE_ID = 2;
+const AUTHORIZE_ID = 3;
+const SUGGEST_ID = 4;
+const FIRST_SUBMIT_ID = 16;
+
+export type NotifyMessage = Extract<UpstreamMessage, { kind: 'notify' }>;
+
+/** A share sent upstream and not yet answered. */
+export interface PendingShare {
+  readonly share: number;
+  readonly bind: number;
+  readonly job: number;
+  readonly difficulty: string;
+  readonly atMs: number;
+  readonly sentMono: number;
+  readonly session: Session;
+  /** With `reply: pool`: the machine's own request id, while it waits for the pool's verdict. */
+  replyId: Id | undefined;
+  /** What the machine was told at the deadline. */
+  replied: { readonly value: boolean; readonly source: ReplySource } | undefined;
+}
+
+export interface PoolAnswer {
+  readonly verdict: 'accepted' | 'rejected' | 'unanswered';
+  readonly reason: PoolReason;
+  readonly code: string;
+  readonly text: string;
+}
+
+/** What a link tells its owner. */
+export interface LinkOwner {
+  /** Extranonce and mask are known: before the first job, and again when the pool changes them. */
+  linkSubscribed(link: Link): void;
+  linkJob(link: Link, job: NotifyMessage): void;
+  /** The pool narrowed or widened the version mask in mid-job. */
+  linkMask(link: Link): void;
+  linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void;
+  linkEnded(link: Link, reason: string): void;
+}
+
+export class Link {
+  readonly number: number;
+  readonly pool: string;
+  readonly config: PoolConfig;
+  readonly host: string;
+  readonly port: number;
+  state: LinkState = 'waiting';
+  extranonce1: Uint8Array = new Uint8Array(0);
+  extranonce2Bytes = 0;
+  /** 0 while the pool grants none. */
+  versionMask = 0;
+  /** In force from the next notify; Stratum's default is 1. */
+  difficulty = '1';
+  /** The number of the newest job that this link brought; 0 before. */
+  newestJob = 0;
+  openedMono = 0;
+  liveSinceMono: number | undefined;
+  lastLineMono = 0;
+  lastNotifyMono: number | undefined;
+  lastBroadcastMono = 0;
+  readonly pending = new Map<number, PendingShare>();
+  readonly sessions = new Set<Session>();
+  malformedLines = 0;
+  private nextId = FIRST_SUBMIT_ID;
+  private earlyJob: NotifyMessage | undefined;
+  private nextExtranonce: Extract<UpstreamMessage, { kind: 'set-extranonce' }> | undefined;
+  /** Where the pool asked to come back to, when it did. */
+  reconnectTo: { host: string; port: number } | undefined;
+  /** How this pool combines the sixth parameter; learnt from its rejects when configured as auto. */
+  convention: Convention;
+  private readonly sink: Sink;
+  private readonly owner: LinkOwner;
+
+  constructor(number: number, pool: string, config: PoolConfig, target: { host: string; port: number }, sink: Sink, owner: LinkOwner) {
+    this.number = number;
+    this.pool = pool;
+    this.config = config;
+    this.host = target.host;
+    this.port = target.port;
+    this.convention = config.convention === 'auto' ? 'replace' : config.convention;
+    this.sink = sink;
+    this.owner = owner;
+  }
+
+  get url(): string {
+    return `${this.config.tls ? 'stratum+tls' : 'stratum+tcp'}://${this.host}:${this.port}`;
+  }
+
+  dial(now: Now): void {
+    this.state = 'dialling';
+    this.openedMono = now.monoMs;
+    this.lastLineMono = now.monoMs;
+    this.sink.dial(this);
+  }
+
+  opened(now: Now): void {
+    if (LINK_TABLE[this.state].opened !== 'negotiate') return;
+    this.state = 'negotiating';
+    this.lastLineMono = now.monoMs;
+    const mask = this.config.versionMask.toString(16).padStart(8, '0');
+    const extensions = ['version-rolling', 'subscribe-extranonce'];
+    const asked = { 'version-rolling.mask': mask, 'version-rolling.min-bit-count': 2 };
+    const configure = this.config.versionMask === 0 ? '' : formatRequest(CONFIGURE_ID, 'mining.configure', [extensions, asked]);
+    this.sink.toLink(this, configure + formatRequest(SUBSCRIBE_ID, 'mining.subscribe', [USER_AGENT]));
+  }
+
+  closed(reason: string): void {
+    if (LINK_TABLE[this.state].closed === 'end') this.end(reason);
+  }
+
+  /** Ends the link from our side. */
+  end(reason: string): void {
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    this.sink.closeLink(this);
+    const unanswered = [...this.pending.values()];
+    this.pending.clear();
+    for (const share of unanswered) {
+      this.owner.linkAnswer(this, share, { verdict: 'unanswered', reason: 'none', code: '', text: '' });
+    }
+    this.owner.linkEnded(this, reason);
+  }
+
+  /** Sends a share; returns nothing: the answer comes as `linkAnswer`. */
+  submit(format: (id: number) => string, share: PendingShare): void {
+    const id = this.nextId;
+    this.nextId += 1;
+    this.pending.set(id, share);
+    this.sink.toLink(this, format(id));
+  }
+
+  message(message: UpstreamMessage, now: Now): void {
+    this.lastLineMono = now.monoMs;
+    const action = LINK_TABLE[this.state][message.kind];
+    switch (action) {
+      case 'early-job':
+        this.earlyJob = message as NotifyMessage;
+        return;
+      case 'job':
+        this.job(message as NotifyMessage, now);
+        return;
+      case 'answer':
+        this.answer(message as Extract<UpstreamMessage, { kind: 'response' }>, now);
+        return;
+      case 'reconnect':
+        this.reconnect(message as Extract<UpstreamMessage, { kind: 'reconnect' }>);
+        return;
+      case 'count':
+        this.malformedLines += 1;
+        this.sink.log('warn', 'pool sent a line that is not Stratum', { pool: this.pool, reason: (message as { reason: string }).reason });
+        return;
+      case 'ignore':
+        return;
+      case 'difficulty':
+      case 'extranonce':
+      case 'mask':
+      case 'message':
+      case 'version':
+      case 'pong':
+      case 'refuse-method':
+        this.service(message);
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  private service(message: UpstreamMessage): void {
+    switch (message.kind) {
+      case 'set-difficulty':
+        this.difficulty = message.difficulty;
+        return;
+      case 'set-extranonce':
+        this.nextExtranonce = message;
+        return;
+      case 'set-version-mask':
+        this.setMask(message.versionMask);
+        return;
+      case 'show-message':
+        this.sink.log('info', 'message from pool', { pool: this.pool, text: message.text });
+        return;
+      case 'get-version':
+        this.sink.toLink(this, formatResult(message.id, USER_AGENT));
+        return;
+      case 'ping':
+        this.sink.toLink(this, formatResult(message.id, 'pong'));
+        return;
+      case 'unsupported':
+        if (message.id !== null) this.sink.toLink(this, formatError(message.id, 20, 'Unsupported method'));
+        return;
+      default:
+    }
+  }
+
+  private setMask(mask: number): void {
+    const granted = (mask & this.config.versionMask) >>> 0;
+    if (granted === this.versionMask) return;
+    this.versionMask = granted;
+    this.owner.linkMask(this);
+  }
+
+  /** A new extranonce is valid from the next notify on, which then ends all earlier work. */
+  private job(message: NotifyMessage, now: Now): void {
+    this.lastNotifyMono = now.monoMs;
+    const next = this.nextExtranonce;
+    if (next === undefined) {
+      this.owner.linkJob(this, message);
+      return;
+    }
+    this.nextExtranonce = undefined;
+    this.extranonce1 = next.extranonce1;
+    this.extranonce2Bytes = next.extranonce2Bytes;
+    this.owner.linkSubscribed(this);
+    this.owner.linkJob(this, { ...message, clean: true });
+  }
+
+  private reconnect(message: Extract<UpstreamMessage, { kind: 'reconnect' }>): void {
+    const host = message.host ?? this.host;
+    if (!sameRegistrableDomain(host, this.host)) {
+      this.sink.log('warn', 'pool asked to reconnect to another domain: not followed', { pool: this.pool, host });
+      return;
+    }
+    this.reconnectTo = { host, port: message.port ?? this.port };
+    this.end(`the pool asked to reconnect to ${host}:${message.port ?? this.port}`);
+  }
+
+  private answer(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {
+    if (typeof message.id !== 'number') return;
+    const share = this.pending.get(message.id);
+    if (share !== undefined) {
+      this.pending.delete(message.id);
+      this.owner.linkAnswer(this, share, {
+        verdict: message.ok ? 'accepted' : 'rejected',
+        reason: message.ok ? 'none' : poolReason(message.code, message.text),
+        code: message.code,
+        text: message.text,
+      });
+      return;
+    }
+    if (message.id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
+    else if (message.id === SUBSCRIBE_ID) this.subscribed(message);
+    else if (message.id === AUTHORIZE_ID) this.authorised(message, now);
+  }
+
+  private subscribed(message: Extract<UpstreamMessage, { kind: 'response' }>): void {
+    if (this.state !== 'negotiating') return;
+    const read = message.ok ? readSubscribeResult(message.result) : { reason: `${message.code} ${message.text}`.trim() };
+    if ('reason' in read) {
+      this.end(`the pool refused mining.subscribe: ${read.reason}`);
+      return;
+    }
+    this.extranonce1 = read.extranonce1;
+    this.extranonce2Bytes = read.extranonce2Bytes;
+    const { user, password, difficulty } = this.config;
+    const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
+    this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, password]) + suggest);
+  }
+
+  private authorised(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {
+    if (this.state !== 'negotiating') return;
+    if (!message.ok) {
+      this.end(`the pool refused the name ${this.config.user}: ${message.code} ${message.text}`.trim());
+      return;
+    }
+    this.state = 'authorised';
+    this.owner.linkSubscribed(this);
+    const early = this.earlyJob;
+    this.earlyJob = undefined;
+    if (early !== undefined) this.job(early, now);
+  }
+}

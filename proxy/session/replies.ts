@@ -1,0 +1,123 @@
+/**
+ * Answers that wait until the journal holds what they claim. A share whose record could not be written is answered
+ * all the same (mining goes on) and counted as unjournaled.
+ */
+import { formatError, formatTrue, type Id } from '../protocol/downstream.ts';
+import type { Session } from './session.ts';
+import type { Counters, Sink } from './sink.ts';
+
+export interface WaitingReply {
+  /** What must be durable before; 0 for all that was appended so far. */
+  readonly sequence: number;
+  readonly session: Session;
+  /** Undefined when somebody else answers (the pool): then only the claim is watched. */
+  readonly id: Id | undefined;
+  /** What to say; a pool's reject is relayed with its own code and text. */
+  readonly refusal: { readonly code: number; readonly text: string } | undefined;
+  /** What an unjournaled share is counted under; undefined when its own record was durable before. */
+  readonly claim: { readonly site: string; readonly lessee: string; readonly exponent: number; readonly atMs: number } | undefined;
+  readonly sinceMono: number;
+}
+
+interface Unjournaled {
+  readonly site: string;
+  readonly lessee: string;
+  readonly exponent: number;
+  count: number;
+  fromMs: number;
+}
+
+/** Upper bounds in seconds of the reply latency histogram. */
+export const REPLY_BOUNDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
+
+export class Replies {
+  readonly latencyCounts: number[] = Array.from({ length: REPLY_BOUNDS.length + 1 }, () => 0);
+  latencySumSeconds = 0;
+  private waiting: WaitingReply[] = [];
+  private head = 0;
+  private lastSequence = 0;
+  /** Admissions not yet durable, by site, lessee and exponent. */
+  private unjournaled = new Map<string, Unjournaled>();
+  private admitted: { sequence: number; entries: Map<string, Unjournaled> } | undefined;
+  private readonly sink: Sink;
+  private readonly counters: Counters;
+
+  constructor(sink: Sink, counters: Counters) {
+    this.sink = sink;
+    this.counters = counters;
+  }
+
+  /** First in, first out: a reply waits for everything that was appended before it. */
+  wait(reply: WaitingReply): void {
+    if (reply.id !== undefined) reply.session.pendingReplies += 1;
+    this.lastSequence = Math.max(this.lastSequence, reply.sequence);
+    this.waiting.push(reply.sequence === this.lastSequence ? reply : { ...reply, sequence: this.lastSequence });
+  }
+
+  /** Everything up to `sequence` is on the disk. */
+  durable(sequence: number, monoMs: number): void {
+    if (this.admitted !== undefined && this.admitted.sequence <= sequence) this.admitted = undefined;
+    this.release(sequence, monoMs, false);
+  }
+
+  /** Nothing from the oldest waiting one up to `sequence` could be written. */
+  lost(sequence: number, monoMs: number): void {
+    const admitted = this.admitted;
+    if (admitted !== undefined && admitted.sequence <= sequence) {
+      this.admitted = undefined;
+      for (const entry of admitted.entries.values()) this.count(entry, entry.count, entry.fromMs);
+    }
+    this.release(sequence, monoMs, true);
+  }
+
+  private release(sequence: number, monoMs: number, unjournaled: boolean): void {
+    while (this.head < this.waiting.length && this.waiting[this.head]!.sequence <= sequence) {
+      const reply = this.waiting[this.head]!;
+      this.head += 1;
+      if (unjournaled && reply.claim !== undefined) {
+        this.counters.unjournaledShares += 1;
+        this.count(reply.claim, 1, reply.claim.atMs);
+      }
+      this.send(reply, monoMs);
+    }
+    if (this.head > 1024 && this.head * 2 > this.waiting.length) {
+      this.waiting = this.waiting.slice(this.head);
+      this.head = 0;
+    }
+  }
+
+  private send(reply: WaitingReply, monoMs: number): void {
+    const { session, refusal, id } = reply;
+    if (id === undefined) return;
+    session.pendingReplies -= 1;
+    const seconds = (monoMs - reply.sinceMono) / 1000;
+    let bucket = 0;
+    while (bucket < REPLY_BOUNDS.length && seconds > REPLY_BOUNDS[bucket]!) bucket += 1;
+    this.latencyCounts[bucket]! += 1;
+    this.latencySumSeconds += seconds;
+    if (session.state === 'closed') return;
+    if (refusal === undefined) this.counters.sharesAnsweredTrue += 1;
+    this.sink.toSession(session, refusal === undefined ? formatTrue(id) : formatError(id, refusal.code, refusal.text));
+  }
+
+  private count(of: { site: string; lessee: string; exponent: number }, count: number, fromMs: number): void {
+    const key = `${of.site}\t${of.lessee}\t${of.exponent}`;
+    const entry = this.unjournaled.get(key);
+    if (entry === undefined) {
+      this.unjournaled.set(key, { site: of.site, lessee: of.lessee, exponent: of.exponent, count, fromMs });
+      return;
+    }
+    entry.count += count;
+    entry.fromMs = Math.min(entry.fromMs, fromMs);
+  }
+
+  /** Writes the admissions down once the journal takes records again. Call now and then. */
+  admit(wallMs: number): void {
+    if (this.unjournaled.size === 0 || this.admitted !== undefined) return;
+    const entries = this.unjournaled;
+    this.unjournaled = new Map();
+    let sequence = 0;
+    for (const entry of entries.values()) sequence = this.sink.journal({ type: 'unjournaled', ...entry, atMs: wallMs });
+    this.admitted = { sequence, entries };
+  }
+}

@@ -1,0 +1,57 @@
+/** The effects of the state machines: all they can do to the world. `proxy/net` performs them; a simulation records them. */
+import type { Fact } from './facts.ts';
+import type { Link } from './link.ts';
+import type { Session } from './session.ts';
+
+export const COUNTERS = [
+  'connects',
+  'resumptions',
+  'downstreamMessages',
+  'upstreamMessages',
+  'sharesAnsweredTrue',
+  'unjournaledShares',
+  'validationSamples',
+  'validationMismatches',
+  'cappedShares',
+  'blockCandidates',
+  'jobs',
+  'jobsRefused',
+] as const;
+export type CounterName = (typeof COUNTERS)[number];
+export type Counters = Record<CounterName, number>;
+
+/** All counters at zero. */
+export function zeroCounters(): Counters {
+  return Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counters;
+}
+
+/** The instant of the event being handled. */
+export interface Now {
+  /** Wall clock, integer milliseconds: what is written down. */
+  readonly wallMs: number;
+  /** Monotonic milliseconds: what is measured with. */
+  readonly monoMs: number;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Learnt {
+  readonly extranonce2Bytes: number;
+  readonly versionMask: number;
+}
+
+export interface Sink {
+  /** Whole lines, each ending in \n; lines of one call leave in one write. */
+  toSession(session: Session, lines: string): void;
+  /** Ends the session's connection; `reason` is counted. The driver does not report it back. */
+  closeSession(session: Session, reason: string): void;
+  /** Opens a connection for the link; the driver answers with `linkOpened` or `linkClosed`. */
+  dial(link: Link): void;
+  toLink(link: Link, lines: string): void;
+  closeLink(link: Link): void;
+  /** Appends to the journal; returns the sequence that `durable` or `unjournaled` will report. */
+  journal(fact: Fact): number;
+  /** What a pool turned out to give; kept over restarts, because machines subscribe before the pool has answered. */
+  remember(pool: string, learnt: Learnt): void;
+  log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void;
+}

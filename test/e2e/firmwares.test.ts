@@ -1,0 +1,67 @@
+/** One machine of every make, and one that sends bad shares, at the whole product: what they were told is what the ledger holds. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { realWorld } from '../../config/world.ts';
+import { Fleet } from '../rig/fleet.ts';
+import { FIRMWARES, type FirmwareName } from '../rig/firmware.ts';
+import type { RejectFormat } from '../rig/pool-options.ts';
+import { SimulatedPool } from '../rig/pool.ts';
+import { powerOfTwoText } from '../rig/work.ts';
+import { readJournal } from './journal-shares.ts';
+import { discard, startProduct, until } from './product.ts';
+import { compareFleet, comparePools } from './truth.ts';
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+const NAMES = Object.keys(FIRMWARES) as FirmwareName[];
+/** Refusals by code as the reference gives them, for each kind of bad share. */
+const CODES: Readonly<Record<string, number>> = { 'low-difficulty': 23, duplicate: 22, 'unknown-job': 21, 'bad-time': 20, malformed: 20, unauthorised: 24 };
+
+describe('every make of machine', () => {
+  it.each(['array', 'reject-reason'] as RejectFormat[])(
+    'is told the truth at a pool that rejects by %s',
+    async (rejectFormat) => {
+      const pool = await SimulatedPool.listen({ world: realWorld, seed: 5, difficulty: powerOfTwoText(-22), rejectEvery: 10, rejectFormat, jobIntervalMs: 700, blockIntervalMs: 2500 });
+      stops.push(() => pool.stop());
+      const { supervisor, port, dataDir } = await startProduct({
+        yaml: `
+sites: { north: { listen: [ "127.0.0.1:0" ] } }
+pools: { main: { url: "${pool.url}", user: farm } }
+routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { pools: [ main ] } ]
+difficulty: { start: "2^-24", min: "2^-28", max: "2^-10", sharesPerMinute: 600 }
+`,
+      });
+      stops.push(() => discard(dataDir));
+      stops.push(() => supervisor.stop());
+      const honest = NAMES.map((firmware) => ({ port: port('north'), user: `acme.${firmware}`, firmware, hashesPerSecond: 5000 }));
+      const bad = { port: port('north'), user: 'other.bad', hashesPerSecond: 5000, badEvery: 1 };
+      const fleet = new Fleet(realWorld, { seed: 9, members: [...honest, bad] });
+      stops.push(() => fleet.stop());
+      fleet.start();
+      await until(() => fleet.machines.every((machine) => machine.replies.length >= 60));
+      fleet.rest();
+      await until(() => fleet.machines.every((machine) => machine.waiting === 0));
+      await supervisor.stop();
+
+      const journal = readJournal(dataDir);
+      expect(compareFleet(fleet.records(), journal)).toEqual({ missing: [], unfounded: [], twice: [], otherExponent: [] });
+      expect(comparePools([pool], journal)).toEqual([]);
+      expect(journal.corruptRanges).toBe(0);
+      expect(journal.unjournaled).toEqual([]);
+      const wrongs = fleet.records().flatMap(({ replies }) => replies);
+      // An honest share is refused only as stale, when a block came while it was under way.
+      expect(wrongs.filter(({ bad: kind, code }) => kind === undefined && code !== 0 && code !== 21)).toEqual([]);
+      for (const [kind, code] of Object.entries(CODES)) {
+        const replies = wrongs.filter((reply) => reply.bad === kind && !reply.value);
+        expect(new Set(replies.map((reply) => reply.code)), kind).toEqual(new Set([code]));
+      }
+      expect(fleet.machines.map(({ disconnects }) => disconnects)).toEqual(fleet.machines.map(() => 0));
+      const rejectedUpstream = journal.shares.filter(({ poolVerdict }) => poolVerdict?.verdict === 'rejected');
+      expect(rejectedUpstream.length).toBeGreaterThan(0);
+      expect(new Set(rejectedUpstream.map(({ poolVerdict }) => poolVerdict?.text))).toEqual(new Set(['Stale']));
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,29 @@
+// A stand-in for the accountant: answers with fixed totals. The pool user of its configuration chooses what it does.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const config = JSON.parse(Buffer.from(process.argv[process.argv.indexOf('--config-json') + 1], 'base64url').toString());
+const { user, password } = Object.values(config.pools)[0];
+const snapshot = {
+  pid: process.pid,
+  caughtUp: user !== 'behind',
+  lagBytes: 0,
+  lagMs: 0,
+  foldedRecords: 12,
+  corruptRanges: 0,
+  unjournaledShares: 0,
+  problem: password === '' ? '' : 'saw a password',
+  delivered: [{ site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', exponent: 4, count: 30 }],
+  credited: [{ pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '16.5', count: 2 }],
+};
+
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit(0));
+process.on('message', (message) => {
+  if (message.type === 'snapshot' && user !== 'silent') process.send({ type: 'snapshot', request: message.request, snapshot });
+  if (message.type === 'stop') {
+    writeFileSync(join(config.data, 'accountant-stopped'), String(process.hrtime.bigint()));
+    process.exit(0);
+  }
+});
+process.send({ type: 'ready' });

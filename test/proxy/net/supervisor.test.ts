@@ -1,0 +1,209 @@
+/** The supervisor with stand-in children: start, refusal, restart, totals, stop. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { processStart } from '../../../accounting/journal/liveness.ts';
+import { realWorld, seededRandom } from '../../../config/world.ts';
+import { acquireLock, ensureHostId, isAlive, lockHolder } from '../../../proxy/net/instance.ts';
+import type { ProxySnapshot } from '../../../proxy/net/messages.ts';
+import { Requests } from '../../../proxy/net/requests.ts';
+import { CounterTotals } from '../../../proxy/net/totals.ts';
+import { zeroCounters } from '../../../proxy/session/sink.ts';
+import { linesOf, scene, type Scene, until } from './instance-fixture.ts';
+
+const scenes: Scene[] = [];
+function newScene(...args: Parameters<typeof scene>): Scene {
+  const made = scene(...args);
+  scenes.push(made);
+  return made;
+}
+
+afterEach(async () => {
+  await Promise.all(scenes.splice(0).map((each) => each.end()));
+});
+
+describe('starting', () => {
+  it('starts both processes, reports where machines connect, and answers status', async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    expect(supervisor.listening).toEqual([{ site: 'north', address: '127.0.0.1:3333' }]);
+    const status = await supervisor.status();
+    expect(status.problems).toEqual([]);
+    expect(status.proxy?.sessions).toBe(2);
+    expect(status.accountant?.foldedRecords).toBe(12);
+    expect(status.restarts).toEqual({ proxy: 0, accountant: 0 });
+    expect(status.host).toBe(readFileSync(join(s.data, 'host'), 'utf8').trim());
+    expect(await supervisor.machines()).toMatchObject([{ worker: 'acme.1' }]);
+  });
+
+  it('ends with the sentence of a child that cannot start, and leaves nothing behind', async () => {
+    const s = newScene('fatal');
+    await expect(s.start()).rejects.toThrow('The address 0.0.0.0:3333 of site north is in use.');
+    expect(lockHolder(s.data)).toBeUndefined();
+    expect(existsSync(join(s.data, 'control', 'socket'))).toBe(false);
+  });
+
+  it('ends when the proxy process dies before it listens', async () => {
+    await expect(newScene('crash').start()).rejects.toThrow('The proxy process ended (exit code 3) before it listened');
+  });
+
+  it('refuses a data directory that a live instance holds, naming its pid', async () => {
+    const s = newScene();
+    await s.start();
+    await expect(s.start()).rejects.toThrow(`Another instance (pid ${process.pid}) runs on ${s.data}`);
+  });
+
+  it('says so when the data directory cannot be made', async () => {
+    const s = newScene('normal', 'file/data');
+    writeFileSync(join(s.directory, 'file'), '');
+    await expect(s.start()).rejects.toThrow(/The data directory .* cannot be used/);
+  });
+});
+
+describe('keeping alive', () => {
+  it('starts a killed proxy process again within a second and keeps its totals', { timeout: 10_000 }, async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const before = await supervisor.status();
+    expect(before.totals.counters.connects).toBe(7);
+    const beganMs = performance.now();
+    process.kill(before.proxy?.pid ?? 0, 'SIGKILL');
+    const after = await until(async () => {
+      const status = await supervisor.status();
+      return status.proxy !== undefined && status.proxy.pid !== before.proxy?.pid ? status : undefined;
+    });
+    expect(performance.now() - beganMs).toBeLessThan(1000);
+    expect(after.totals.counters.connects).toBe(14);
+    expect(after.totals.closes).toEqual({ idle: 2 });
+    expect(after.totals.fsync?.counts).toEqual([2, 4, 6]);
+    expect(after.restarts.proxy).toBe(1);
+    expect(linesOf(s, 'proxy-starts')).toHaveLength(2);
+    expect(s.logLines.join('')).toContain('The proxy process ended (signal SIGKILL)');
+  });
+
+  it('starts a killed accountant again while machines are served', { timeout: 10_000 }, async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const before = await supervisor.status();
+    process.kill(before.accountant?.pid ?? 0, 'SIGKILL');
+    const after = await until(async () => {
+      const status = await supervisor.status();
+      return status.accountant !== undefined && status.accountant.pid !== before.accountant?.pid ? status : undefined;
+    });
+    expect(after.restarts).toEqual({ proxy: 0, accountant: 1 });
+    expect(after.proxy?.pid).toBe(before.proxy?.pid);
+  });
+});
+
+describe('stopping', () => {
+  it('stops the proxy process first, then the accountant, and frees the data directory', async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const beganMs = performance.now();
+    await supervisor.stop();
+    expect(performance.now() - beganMs).toBeLessThan(2000);
+    const [proxyAt = '0'] = linesOf(s, 'proxy-stopped');
+    const [accountantAt = '0'] = linesOf(s, 'accountant-stopped');
+    expect(BigInt(proxyAt)).toBeGreaterThan(0n);
+    expect(BigInt(accountantAt)).toBeGreaterThan(BigInt(proxyAt));
+    expect(lockHolder(s.data)).toBeUndefined();
+    await supervisor.stopped;
+    await s.start();
+  });
+
+  it('kills a child that does not end, still under two seconds', { timeout: 10_000 }, async () => {
+    const s = newScene('deaf');
+    const supervisor = await s.start();
+    const beganMs = performance.now();
+    await supervisor.stop();
+    expect(performance.now() - beganMs).toBeLessThan(2000);
+    expect(s.logLines.join('')).toContain('was killed');
+  });
+});
+
+describe('the lock', () => {
+  it('takes over the lock of a dead process, of a recycled pid, and one cut by a power loss', async () => {
+    const dead = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => dead.on('exit', resolve));
+    const left = [JSON.stringify({ pid: dead.pid, pidStart: '1' }), JSON.stringify({ pid: process.pid, pidStart: 'of another boot' }), ''];
+    for (const text of left) {
+      const { data } = newScene();
+      mkdirSync(join(data, 'control'), { recursive: true });
+      writeFileSync(join(data, 'control', 'lock'), text);
+      const lock = acquireLock(data, seededRandom(1));
+      expect(lockHolder(data)).toEqual({ pid: process.pid, pidStart: processStart(process.pid) });
+      lock.release();
+      lock.release();
+      expect(lockHolder(data)).toBeUndefined();
+    }
+  });
+
+  it('keeps the control directory to its owner, also when it was open before', () => {
+    const { data } = newScene();
+    mkdirSync(join(data, 'control'), { recursive: true, mode: 0o755 });
+    const lock = acquireLock(data, realWorld.random);
+    expect(statSync(join(data, 'control')).mode & 0o777).toBe(0o700);
+    lock.release();
+  });
+
+  it('knows itself alive and a pid that never was dead', () => {
+    expect(isAlive({ pid: process.pid, pidStart: processStart(process.pid) })).toBe(true);
+    expect(isAlive({ pid: 2 ** 22 + 1, pidStart: '' })).toBe(false);
+  });
+});
+
+describe('the host id', () => {
+  it('is made once and kept; something else in its file is refused', () => {
+    const { data } = newScene();
+    mkdirSync(data, { recursive: true });
+    const id = ensureHostId(data, seededRandom(7));
+    expect(ensureHostId(data, seededRandom(8))).toBe(id);
+    writeFileSync(join(data, 'host'), 'my host');
+    expect(() => ensureHostId(data, seededRandom(9))).toThrow('"my host", which is not a host id');
+  });
+});
+
+describe('totals over replaced processes', () => {
+  const snapshot = (process: string, connects: number): ProxySnapshot => ({
+    process,
+    pid: 1,
+    startedMs: 0,
+    sessions: 0,
+    sessionsByGroup: {},
+    links: [],
+    counters: { ...zeroCounters(), connects },
+    closes: connects > 5 ? { idle: 1 } : {},
+    fsync: { bounds: [1], counts: [connects, 0], sumSeconds: connects },
+    replies: { bounds: [connects], counts: [1, 0], sumSeconds: 1 },
+    journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 0 },
+  });
+
+  it('never go backwards', () => {
+    const totals = new CounterTotals();
+    expect(totals.totals().counters.connects).toBe(0);
+    const seen = (['a', 'a', 'b', 'b', 'c'] as const).map((process, i) => {
+      totals.observe(snapshot(process, [5, 9, 2, 3, 0][i] ?? 0));
+      return totals.totals().counters.connects;
+    });
+    expect(seen).toEqual([5, 9, 11, 12, 12]);
+    expect(totals.totals().closes).toEqual({ idle: 1 });
+    expect(totals.totals().fsync).toEqual({ bounds: [1], counts: [12, 0], sumSeconds: 12 });
+  });
+});
+
+describe('questions to a child', () => {
+  it('settle with the answer, without one at the limit, and when the child goes', async () => {
+    const fires: (() => void)[] = [];
+    const world = { ...realWorld, after: (_delayMs: number, fire: () => void) => (fires.push(fire), { cancel: () => undefined }) };
+    const requests = new Requests<string>(world, 1000);
+    const asked: number[] = [];
+    const ask = (): Promise<string | undefined> => requests.ask((request) => asked.push(request) > 0);
+    const [first, second, third] = [ask(), ask(), ask()];
+    requests.answer(asked[1] ?? 0, 'yes');
+    requests.answer(99, 'nobody asked');
+    fires[0]?.();
+    requests.abandon();
+    expect(await Promise.all([first, second, third, requests.ask(() => false)])).toEqual([undefined, 'yes', undefined, undefined]);
+  });
+});

@@ -1,0 +1,124 @@
+/** What the demo is made of: two sites, three lessees, forty machines, two pools, and the configuration that joins them. */
+import { createServer } from 'node:net';
+import type { World } from '../../config/world.ts';
+import { drawMembers, type FleetMember } from './fleet.ts';
+import { SimulatedPool } from './pool.ts';
+import { powerOfTwoText } from './work.ts';
+
+/** The weakest machine; the strongest has up to SPREAD times as much. One core grinds about a million hashes a second. */
+const HASHES_PER_SECOND = 500;
+const SPREAD = 8;
+const POOL_EXPONENT = -18;
+/** Difficulty 2^-8: this farm finds a block every few minutes. */
+const NETWORK_BITS = 0x1e00ffff;
+const DARK_AFTER_MS = 40_000;
+
+interface Group {
+  readonly site: string;
+  readonly lessee: string;
+  readonly count: number;
+}
+
+const GROUPS: readonly Group[] = [
+  { site: 'north', lessee: 'acme', count: 10 },
+  { site: 'north', lessee: 'borealis', count: 9 },
+  { site: 'south', lessee: 'acme', count: 5 },
+  { site: 'south', lessee: 'borealis', count: 4 },
+  { site: 'south', lessee: 'cobalt', count: 12 },
+];
+
+/** The pool each lessee's machines work for while both live. */
+export const PREFERRED_POOL: Readonly<Record<string, 'main' | 'backup'>> = { acme: 'main', borealis: 'main', cobalt: 'backup' };
+
+/** One machine of the demo and where it belongs. */
+export interface DemoMachine {
+  readonly site: string;
+  readonly lessee: string;
+  readonly member: FleetMember;
+}
+
+export interface DemoFarm {
+  readonly machines: readonly DemoMachine[];
+  readonly pools: { readonly main: SimulatedPool; readonly backup: SimulatedPool };
+  /** The configuration file's text. */
+  readonly yaml: string;
+  readonly darkUser: string;
+  readonly badUser: string;
+  readonly darkAfterMs: number;
+}
+
+/** Starts the pools and settles on ports; nothing else runs yet. */
+export async function composeFarm(world: World, dataDir: string): Promise<DemoFarm> {
+  const main = await SimulatedPool.listen({ world, seed: 1, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, blockIntervalMs: 45_000 });
+  const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, extranonce1Bytes: 8, convention: 'xor' });
+  const ports: Record<string, number> = { north: await freePort(3333), south: await freePort(3334), http: await freePort(9280) };
+  const darkUser = 'acme.north-03';
+  const badUser = 'cobalt.south-05';
+  const machines = GROUPS.flatMap(({ site, lessee, count }, index) =>
+    drawMembers({ port: ports[site] ?? 0, prefix: `${lessee}.${site}-`, count }, 100 + index, HASHES_PER_SECOND, SPREAD).map((member) => ({
+      site,
+      lessee,
+      member: special(member, darkUser, badUser),
+    })),
+  );
+  return { machines, pools: { main, backup }, yaml: configuration(dataDir, ports, main.port, backup.port), darkUser, badUser, darkAfterMs: DARK_AFTER_MS };
+}
+
+function special(member: FleetMember, darkUser: string, badUser: string): FleetMember {
+  if (member.user === darkUser) return { ...member, dark: { afterMs: DARK_AFTER_MS, how: 'silent' } };
+  return member.user === badUser ? { ...member, badEvery: 3 } : member;
+}
+
+function configuration(dataDir: string, ports: Readonly<Record<string, number>>, mainPort: number, backupPort: number): string {
+  return `# Written by the demo. Difficulties are far below 1, so that a simulated machine finds real shares with real hashes.
+data: ${JSON.stringify(dataDir)}
+http: 127.0.0.1:${ports['http'] ?? 0}
+sites:
+  north: { listen: [ "127.0.0.1:${ports['north'] ?? 0}" ] }
+  south: { listen: [ "127.0.0.1:${ports['south'] ?? 0}" ] }
+pools:
+  main:   { url: "stratum+tcp://127.0.0.1:${mainPort}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
+  backup: { url: "stratum+tcp://127.0.0.1:${backupPort}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
+routes:
+  - { match: { worker: "acme.*" }, lessee: acme, pools: [ main, backup ] }
+  - { match: { worker: "borealis.*" }, lessee: borealis, pools: [ main, backup ] }
+  - { match: { worker: "cobalt.*" }, lessee: cobalt, pools: [ backup, main ] }
+difficulty: { start: "2^-22", min: "2^-30", max: "2^${POOL_EXPONENT}", sharesPerMinute: 40 }
+`;
+}
+
+/** `wanted` if nobody listens there, or any free port. */
+async function freePort(wanted: number): Promise<number> {
+  try {
+    return await probe(wanted);
+  } catch {
+    return probe(0);
+  }
+}
+
+function probe(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
+}
+
+/**
+ * Mean nominal hash rate of the machines `belongs` picks over a span of the demo's own time, counting each only while
+ * it was meant to hash. This is what was set, for comparison; no measured figure is made from it.
+ */
+export function setRate(farm: DemoFarm, belongs: (machine: DemoMachine) => boolean, fromMs: number, toMs: number): number {
+  const spanMs = toMs - fromMs;
+  if (spanMs <= 0) return 0;
+  let sum = 0;
+  for (const machine of farm.machines) {
+    if (!belongs(machine)) continue;
+    const endMs = machine.member.user === farm.darkUser ? Math.min(toMs, farm.darkAfterMs) : toMs;
+    sum += (machine.member.hashesPerSecond * Math.max(0, endMs - fromMs)) / spanMs;
+  }
+  return sum;
+}
