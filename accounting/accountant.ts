@@ -84,6 +84,11 @@ export class Accountant {
     }
   }
 
+  /** More can be done at once. */
+  get busy(): boolean {
+    return this.#folding !== undefined && (this.#folding.writing || !this.#folding.drained);
+  }
+
   snapshot(): AccountantFigures {
     const folding = this.#folding;
     if (folding === undefined) return { ...(this.#last ?? NOTHING), pid: process.pid, caughtUp: this.#caughtUp, lagMs: this.#last?.lagMs ?? 0, problem: this.#storeProblem };
@@ -153,10 +158,8 @@ export class Accountant {
 
   #seal(nowMs: number): void {
     this.#sealAtMs = nowMs + SEAL_MS;
-    // A container's host name changes at each start; a boot id and start time name a process of this machine anyway.
-    const isAlive = this.#options.isAlive ?? ((header: SegmentHeader) => isWriterAlive(header, header.host));
     this.#sealProblem = '';
-    sealDead(this.#directory, isAlive, (sentence) => {
+    sealDead(this.#directory, this.#options.isAlive ?? isWriterAlive, (sentence) => {
       this.#sealProblem = sentence;
     });
   }

@@ -94,7 +94,7 @@ export function printable(text: string): string {
 
 /** Code points; wide characters are rare in names and only disturb the alignment. */
 function width(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 /** RFC 4180, with a leading quote before what a spreadsheet would take for a formula. */

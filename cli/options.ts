@@ -85,10 +85,10 @@ function joinValues(spec: CommandSpec, args: readonly string[]): string[] {
     if (arg === '--') return [...joined, ...args.slice(i)];
     const next = args[i + 1];
     const takesValue = arg.startsWith('--') && spec.options[arg.slice(2)]?.type === 'string';
-    if (takesValue && next !== undefined && !next.startsWith('--')) {
-      joined.push(`${arg}=${next}`);
-      i += 1;
-    } else joined.push(arg);
+    // Followed by another option it has no value, which is said when it is taken.
+    const value = next === undefined || next.startsWith('--') ? undefined : next;
+    joined.push(takesValue ? `${arg}=${value ?? ''}` : arg);
+    if (takesValue && value !== undefined) i += 1;
   }
   return joined;
 }

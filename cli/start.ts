@@ -1,6 +1,6 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
 import { createLogger } from '../proxy/net/log.ts';
-import { startSupervisor } from '../proxy/net/supervisor.ts';
+import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
 import { readConfig } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
@@ -11,23 +11,24 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
   const config = readConfig(file);
   const pretty = flags.has('pretty');
   const log = createLogger('supervisor', pretty);
-  let signals = 0;
-  let onSignal = (): void => undefined;
+  const interrupted = new AbortController();
+  let supervisor: Supervisor | undefined;
   io.onSignal(() => {
-    signals += 1;
-    onSignal();
-  });
-  const supervisor = await startSupervisor({ config, world: io.world, log, pretty });
-  onSignal = () => {
-    if (signals > 1) {
-      supervisor.kill();
+    if (interrupted.signal.aborted) {
+      supervisor?.kill();
       return;
     }
     log.info('Stopping.');
-    void supervisor.stop();
-  };
-  // A signal that came while starting counts.
-  if (signals > 0) onSignal();
+    interrupted.abort();
+    void supervisor?.stop();
+  });
+  try {
+    supervisor = await startSupervisor({ config, world: io.world, log, pretty, signal: interrupted.signal });
+  } catch (error) {
+    if (!(error instanceof StoppedWhileStarting)) throw error;
+    log.info('Stopped before machines could connect.');
+    return EXIT.ok;
+  }
   for (const { site, address } of supervisor.listening) log.info({ site, address }, `Machines of ${site} connect to ${address}.`);
   for (const [pool, { url }] of Object.entries(config.pools)) log.info({ pool, url }, `Pool ${pool} is ${url}.`);
   log.info({ http: supervisor.http }, `Metrics are at http://${supervisor.http}/metrics.`);

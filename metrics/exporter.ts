@@ -1,6 +1,7 @@
 /** Turns an instance's snapshot into the Prometheus text format. Keeps nothing between scrapes. */
 import { AggregatorRegistry, Registry } from 'prom-client';
-import { type Rational, rationalOf } from '../accounting/worth.ts';
+import { rationalOf } from '../accounting/worth.ts';
+import type { Rational } from '../proxy/mining/difficulty.ts';
 import { CATALOGUE, type LabelsOf, type MetricEntry, type MetricName, type NameOfType } from './catalogue.ts';
 
 export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;

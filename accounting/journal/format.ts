@@ -7,7 +7,7 @@
  * after a damaged stretch, nor can blocks of another file that a failing disk left behind.
  */
 import { crc32 } from 'node:zlib';
-import { FIRST_FACT_TYPE, LIVE_FLAG } from './codec.ts';
+import { FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
 import type { ByteWriter } from './bytes.ts';
 
 /** The first 8 bytes of every segment: for `file` and for people; readers rely on the records alone. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ByteReader } from './bytes.ts';
-import { decodeFact, FIRST_FACT_TYPE, LIVE_FLAG } from './codec.ts';
+import { FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
 import { listSegments, SEAL_EXTENSION } from './directory.ts';
 import type { Seal, SegmentFile } from './directory.ts';
 import { DURABLE_TYPE, parseSegmentName, segmentSalt } from './format.ts';
@@ -106,12 +106,9 @@ function extent(path: string, segment: string, limit: number): { bytes: number; 
   }
 }
 
+/** Every fact begins with its `atMs`. */
 function timeOf(body: Buffer): number {
-  try {
-    return decodeFact(body).atMs;
-  } catch {
-    return 0;
-  }
+  return body.length < 7 ? 0 : body.readUIntLE(1, 6);
 }
 
 function digest(descriptor: number): string {

@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import type { Fact } from '../../proxy/session/facts.ts';
 import { ByteWriter } from './bytes.ts';
-import { encodeFact, LIVE_FLAG } from './codec.ts';
+import { encodeFact } from './encode.ts';
+import { LIVE_FLAG } from './fact-types.ts';
 import { beginRecord, endRecord, FRAME_BYTES, MAGIC, segmentSalt, stampRecords, writeDurable, writeHeader } from './format.ts';
 import type { SegmentHeader } from './format.ts';
 import type { JournalFs } from './fs.ts';

@@ -125,6 +125,15 @@ function fittingMistakes(correct: Assembly, context: ShareContext, target: Targe
   return fitting;
 }
 
+/** The network target; 0, which no hash meets, when nBits encodes none (it may be the very field that is wrong). */
+function networkTargetOf(nBits: number): bigint {
+  try {
+    return nBitsTarget(nBits);
+  } catch {
+    return 0n;
+  }
+}
+
 function verdictOf(share: ShareInput, assembly: Assembly, context: ShareContext, fits: boolean): ShareExplanation['verdict'] {
   const size = share.extranonce2Size;
   if (typeof size === 'number' && size !== assembly.extranonce2.length) return 'malformed';
@@ -147,12 +156,6 @@ export function explainShare(input: unknown): Explanation {
   const share = parsed.data;
   const job = parseNotify(share.notifyParams);
   if (typeof job === 'string') return { problems: [`notifyParams: ${job}`] };
-  let networkTarget: bigint;
-  try {
-    networkTarget = nBitsTarget(job.nBits);
-  } catch (error) {
-    return { problems: [`notifyParams.6: ${error instanceof Error ? error.message : String(error)}`] };
-  }
   const context = contextOf(share, job);
   const assembly = assemblyOf(share, job, context);
   const { hash, headerHex, hashBE, difficulty } = attempt(assembly);
@@ -165,7 +168,7 @@ export function explainShare(input: unknown): Explanation {
     headerHex,
     hashBE,
     difficulty,
-    meetsNetworkTarget: meets(hash, targetWords(networkTarget)),
+    meetsNetworkTarget: meets(hash, targetWords(networkTargetOf(job.nBits))),
     mistakes: fits ? [] : fittingMistakes(assembly, context, target, pairs),
   };
 }

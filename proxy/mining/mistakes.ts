@@ -128,11 +128,16 @@ const EXTRANONCES: readonly Mistake[] = [
   { mistake: 'extranonce2 omitted', field: 'extranonce2', change: () => ({ extranonce2: new Uint8Array(0) }) },
   { mistake: 'extranonce2 all zero', field: 'extranonce2', change: (a) => ({ extranonce2: new Uint8Array(a.extranonce2.length) }) },
   {
+    // The published name; what it means is that the first four bytes are kept.
     mistake: 'extranonce2 left-stripped/padded to 4 bytes',
+    field: 'extranonce2',
+    change: (a) => ({ extranonce2: resized(a.extranonce2, 4, 'right') }),
+  },
+  {
+    mistake: 'extranonce2 read as a big-endian number of 4 bytes',
     field: 'extranonce2',
     change: (a) => ({ extranonce2: resized(a.extranonce2, 4, 'left') }),
   },
-  { mistake: 'extranonce2 cut/padded on the right to 4 bytes', field: 'extranonce2', change: (a) => ({ extranonce2: resized(a.extranonce2, 4, 'right') }) },
   { mistake: 'extranonce2 padded on the left to 8 bytes', field: 'extranonce2', change: (a) => ({ extranonce2: resized(a.extranonce2, 8, 'left') }) },
   { mistake: 'extranonce2 padded on the right to 8 bytes', field: 'extranonce2', change: (a) => ({ extranonce2: resized(a.extranonce2, 8, 'right') }) },
 ];
@@ -181,14 +186,14 @@ const INTEGERS: readonly Mistake[] = [
     field: 'nonce',
     change: (_, share) => ({ nonce: Number.parseInt(share.nonceText.padEnd(8, '0'), 16) }),
   },
-  ...[1, 2, 3, 4].map((digits): Mistake => ({
-    mistake: `nonce sent with ${digits} zero${digits === 1 ? '' : 's'} on the right instead of the left`,
+  {
+    mistake: 'nonce sent with 1 zero on the right instead of the left',
     field: 'nonce',
     change: (a, share) => {
       const text = share.nonceText.padStart(8, '0');
-      return text.endsWith('0'.repeat(digits)) ? { nonce: Number.parseInt(text.slice(0, -digits), 16) } : { nonce: a.nonce };
+      return { nonce: text.endsWith('0') ? Number.parseInt(text.slice(0, -1), 16) : a.nonce };
     },
-  })),
+  },
 ];
 
 export const MISTAKES: readonly Mistake[] = [...HASHES, ...EXTRANONCES, ...INTEGERS];

@@ -54,10 +54,14 @@ export class Child {
     return this.#handle?.pid;
   }
 
+  /** Since the last start, whether it still runs or not. */
+  get ageMs(): number {
+    return this.#options.world.monoMs() - this.#startedMonoMs;
+  }
+
   /** Crashed again and again: restarts wait longer and longer. */
   get looping(): boolean {
-    const healthyMs = this.#options.world.monoMs() - this.#startedMonoMs;
-    return this.#crashesInSeries >= LOOP_CRASHES_MIN && (!this.running || healthyMs < HEALTHY_MS);
+    return this.#crashesInSeries >= LOOP_CRASHES_MIN && (!this.running || this.ageMs < HEALTHY_MS);
   }
 
   start(): void {
@@ -109,7 +113,7 @@ export class Child {
 
   #ended(how: string): void {
     const { world, name, onCrash } = this.#options;
-    const livedMs = world.monoMs() - this.#startedMonoMs;
+    const livedMs = this.ageMs;
     this.#handle = undefined;
     if (this.#stopping) {
       this.#onGone?.();

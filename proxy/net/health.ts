@@ -9,6 +9,7 @@ const LAG_MS_MAX = 60_000;
 
 interface ChildState {
   readonly running: boolean;
+  readonly ageMs: number;
   readonly looping: boolean;
 }
 
@@ -28,7 +29,8 @@ export function findProblems(inputs: HealthInputs): string[] {
 function proxyProblems({ proxy, proxyChild, freeBytesMin }: HealthInputs): string[] {
   if (proxyChild.looping) return ['The proxy process crashes again and again; its log lines say why.'];
   if (!proxyChild.running) return ['The proxy process is down and is being started again.'];
-  if (proxy === undefined) return [`The proxy process has not reported for ${CHILD_SILENT_MS / 1000} s.`];
+  // The first snapshot follows the start by a second.
+  if (proxy === undefined) return proxyChild.ageMs < CHILD_SILENT_MS ? [] : [`The proxy process has not reported for ${CHILD_SILENT_MS / 1000} s.`];
   const problems: string[] = [];
   const { journal } = proxy;
   if (journal.state === 'failed') problems.push('The journal cannot be written: shares are answered but counted as unjournaled.');

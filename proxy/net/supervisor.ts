@@ -18,14 +18,16 @@ import { CounterTotals } from './totals.ts';
 /** A child that does not listen by then will not: the start fails. */
 const START_LIMIT_MS = 30_000;
 const ANSWER_LIMIT_MS = 2_000;
-/** Together under the two seconds a stop may take: the proxy flushes first, then the accountant folds what is durable. */
+/** A stop takes less than two seconds: the proxy flushes first, then the accountant folds what is durable in the rest of the time. */
 const PROXY_STOP_LIMIT_MS = 1_100;
-const ACCOUNTANT_STOP_LIMIT_MS = 600;
+const STOP_LIMIT_MS = 1_700;
 
 export interface SupervisorOptions {
   readonly config: Config;
   readonly world: World;
   readonly log: Logger;
+  /** Ends a start that is still going on. */
+  readonly signal?: AbortSignal;
   /** Children log for people too. */
   readonly pretty?: boolean;
   /** Compiled modules of the two processes; the product's own by default. */
@@ -47,9 +49,16 @@ export interface Supervisor {
   kill(): void;
 }
 
+/** The start was ended from outside, by a signal or by `weighbridge stop`. */
+export class StoppedWhileStarting extends InstanceError {
+  constructor() {
+    super('The instance was stopped before machines could connect.');
+  }
+}
+
 /**
  * Starts an instance on `config.data` and settles when machines can connect. Throws InstanceError with one sentence when
- * that is not possible; then nothing is left running.
+ * that is not possible, StoppedWhileStarting when it was told to stop meanwhile; then nothing is left running.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { config, world } = options;
@@ -83,7 +92,7 @@ class RunningInstance implements Supervisor {
   #proxySnapshotMonoMs = 0;
   #listening: readonly { site: string; address: string }[] = [];
   /** While starting: ends the start. Undefined once machines can connect. */
-  #start: { readonly listening: () => void; readonly failed: (sentence: string) => void } | undefined;
+  #start: { readonly listening: () => void; readonly failed: (error: InstanceError) => void } | undefined;
 
   constructor(options: SupervisorOptions, lock: InstanceLock, host: string) {
     const { world, config } = options;
@@ -129,6 +138,7 @@ class RunningInstance implements Supervisor {
       this.#http = await startHttp(config.http, this.#metricsSource());
       await this.#startChildren();
     } catch (error) {
+      if (error instanceof StoppedWhileStarting) await this.stop();
       this.kill();
       this.#closeServers();
       throw error;
@@ -136,7 +146,7 @@ class RunningInstance implements Supervisor {
   }
 
   async #startChildren(): Promise<void> {
-    const { world } = this.#options;
+    const { world, signal } = this.#options;
     await new Promise<void>((resolve, reject) => {
       const limit = world.after(START_LIMIT_MS, () =>
         reject(new InstanceError(`The proxy process did not listen within ${START_LIMIT_MS / 1000} s; its log lines say what it waits for.`)),
@@ -148,8 +158,11 @@ class RunningInstance implements Supervisor {
       };
       this.#start = {
         listening: () => end(resolve),
-        failed: (sentence) => end(() => reject(new InstanceError(sentence))),
+        failed: (error) => end(() => reject(error)),
       };
+      const abort = (): void => this.#start?.failed(new StoppedWhileStarting());
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted === true) return abort();
       this.#accountant.start();
       this.#proxy.start();
     });
@@ -195,7 +208,7 @@ class RunningInstance implements Supervisor {
   /** Ends a start; later the process ends by itself and is tried again, because mining must not stop for it. */
   #fatal(who: string, sentence: string): void {
     if (this.#start === undefined) this.#options.log.error(`The ${who} cannot go on: ${sentence}`);
-    else this.#start.failed(sentence);
+    else this.#start.failed(new InstanceError(sentence));
   }
 
   #proxyCrashed(sentence: string): void {
@@ -203,7 +216,7 @@ class RunningInstance implements Supervisor {
     this.#listening = [];
     this.#machines.abandon();
     this.#options.log.error(sentence);
-    this.#start?.failed(`${sentence.split(' after ', 1)[0] ?? sentence} before it listened; its log lines say why.`);
+    this.#start?.failed(new InstanceError(`${sentence.split(' after ', 1)[0] ?? sentence} before it listened; its log lines say why.`));
   }
 
   #accountantCrashed(sentence: string): void {
@@ -276,12 +289,15 @@ class RunningInstance implements Supervisor {
   }
 
   async #stop(): Promise<void> {
-    const { log } = this.#options;
+    const { log, world } = this.#options;
+    const beganMs = world.monoMs();
+    this.#start?.failed(new StoppedWhileStarting());
     if ((await this.#proxy.stop(PROXY_STOP_LIMIT_MS)) === 'killed') {
       log.warn(`The proxy process did not end within ${PROXY_STOP_LIMIT_MS} ms and was killed; what it had answered is in its journal.`);
     }
-    if ((await this.#accountant.stop(ACCOUNTANT_STOP_LIMIT_MS)) === 'killed') {
-      log.warn(`The accountant did not end within ${ACCOUNTANT_STOP_LIMIT_MS} ms and was killed; it goes on where it was at the next start.`);
+    const leftMs = Math.round(beganMs + STOP_LIMIT_MS - world.monoMs());
+    if ((await this.#accountant.stop(leftMs)) === 'killed') {
+      log.warn(`The accountant did not end within ${leftMs} ms and was killed; it goes on where it was at the next start.`);
     }
     this.#closeServers();
     this.#lock.release();

@@ -83,7 +83,7 @@ routes:
   - { match: { worker: "acme.*" }, lessee: acme, pools: [ main, backup ] }
   - { match: { worker: "borealis.*" }, lessee: borealis, pools: [ main, backup ] }
   - { match: { worker: "cobalt.*" }, lessee: cobalt, pools: [ backup, main ] }
-difficulty: { start: "2^-22", min: "2^-30", max: "2^${POOL_EXPONENT}", sharesPerMinute: 40 }
+difficulty: { start: "2^-23", min: "2^-30", max: "2^${POOL_EXPONENT}", sharesPerMinute: 120 }
 `;
 }
 

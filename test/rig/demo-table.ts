@@ -25,11 +25,9 @@ export interface DemoView {
   readonly lagMs: number | undefined;
   readonly blocks: number;
   readonly problems: readonly string[];
-  readonly http: string;
   readonly darkUser: string;
   readonly badUser: string;
   readonly darkSinceSeconds: number | undefined;
-  readonly dataDir: string;
 }
 
 const UNITS = ['H/s', 'kH/s', 'MH/s', 'GH/s', 'TH/s', 'PH/s', 'EH/s'];
@@ -91,11 +89,7 @@ export function drawView(view: DemoView): string[] {
     `messages   ${trafficText(view)}`,
     `sessions   ${view.sessions} of ${view.machines}; ${dark}; ${view.badUser} sends bad shares; ${view.blocks} blocks found`,
     `journal    fsync p99 ${view.fsyncP99Ms === undefined ? '–' : `${view.fsyncP99Ms.toFixed(1)} ms`}, ledger ${view.lagMs === undefined ? '–' : `${(view.lagMs / 1000).toFixed(1)} s`} behind`,
-    `metrics    http://${view.http}/metrics`,
     ...view.problems.map((problem) => `problem    ${problem}`),
-    '',
-    'In another terminal:',
-    ...hints(view.dataDir).map((hint) => `  ${hint}`),
   ];
 }
 
@@ -105,13 +99,20 @@ export function summaryLine(view: DemoView): string {
   return `${String(view.elapsedSeconds).padStart(4)} s  ${sites.join('  ')}  sessions ${view.sessions}  ${view.verdicts.map(([verdict, n]) => `${verdict} ${count(n)}`).join(' ')}`;
 }
 
-/** Commands that read what the demo writes, also after it has ended. */
-export function hints(dataDir: string): string[] {
-  const data = /^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`;
-  return [
-    `bin/weighbridge machines --data ${data}`,
-    `bin/weighbridge machines --data ${data} --dark`,
-    `bin/weighbridge ledger --data ${data} --by lessee --step 1m`,
-    `bin/weighbridge audit --data ${data}`,
-  ];
+/** What else there is to look at while it runs. */
+export function introduction(dataDir: string, http: string): string[] {
+  const data = quoted(dataDir);
+  const commands = [`bin/weighbridge machines --data ${data}`, `bin/weighbridge machines --data ${data} --dark`, ...readings(dataDir)];
+  return [`Metrics: http://${http}/metrics   In another terminal:`, ...commands.map((command) => `  ${command}`), 'Ctrl-C stops the demo and keeps its data.'];
+}
+
+/** Commands that read the data also after the demo has ended. */
+export function readings(dataDir: string): string[] {
+  const data = quoted(dataDir);
+  return [`bin/weighbridge ledger --data ${data} --by lessee --step 1m`, `bin/weighbridge audit --data ${data}`];
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -5,7 +5,7 @@ import { parseConfig } from '../../config/load.ts';
 import type { DeliveredTotal } from '../../proxy/net/messages.ts';
 import { composeFarm, setRate } from './demo-farm.ts';
 import { RateWindow } from './demo-rates.ts';
-import { drawView, hints, rateText, summaryLine, type DemoView } from './demo-table.ts';
+import { drawView, introduction, rateText, readings, summaryLine, type DemoView } from './demo-table.ts';
 
 function total(count: number, verdict: DeliveredTotal['verdict'] = 'accepted', exponent = -20): DeliveredTotal {
   return { site: 'north', lessee: 'acme', pool: 'main', verdict, exponent, count };
@@ -75,11 +75,9 @@ describe('the table', () => {
     lagMs: 200,
     blocks: 1,
     problems: [],
-    http: '127.0.0.1:9280',
     darkUser: 'acme.north-03',
     badUser: 'cobalt.south-05',
     darkSinceSeconds: 21,
-    dataDir: '/tmp/it is here',
   };
 
   it('shows the estimate with its interval beside what was set', () => {
@@ -87,9 +85,13 @@ describe('the table', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^site +north +51\.2 kH\/s +±4\.4 % +49\.0 kH\/s – 53\.5 kH\/s +50\.9 kH\/s +12,345 +6$/));
     expect(lines).toContainEqual(expect.stringMatching(/^lessee +cobalt +– +– +– +800 H\/s +0 +0$/));
     expect(lines).toContain('messages   25,000 downstream, 1,000 upstream, 25.0 : 1');
-    expect(lines).toContain("  bin/weighbridge audit --data '/tmp/it is here'");
     expect(summaryLine(view)).toContain('north 51.2 kH/s ±4.4 % (set 50.9 kH/s)');
-    expect(hints('/a/b')[0]).toBe('bin/weighbridge machines --data /a/b');
+  });
+
+  it('names commands that a shell takes as they stand', () => {
+    expect(introduction('/a/b', '127.0.0.1:9280')).toContain('  bin/weighbridge machines --data /a/b --dark');
+    expect(introduction('/a/b', '127.0.0.1:9280')[0]).toContain('http://127.0.0.1:9280/metrics');
+    expect(readings("/it's here")).toContain("bin/weighbridge audit --data '/it'\\''s here'");
   });
 
   it('writes rates with three digits', () => {

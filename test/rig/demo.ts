@@ -4,15 +4,17 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { loadConfig } from '../../config/load.ts';
 import { realWorld, type World } from '../../config/world.ts';
-import type { DeliveredTotal, HistogramSnapshot } from '../../proxy/net/messages.ts';
+import type { AccountantSnapshot, DeliveredTotal, HistogramSnapshot } from '../../proxy/net/messages.ts';
 import type { InstanceStatus } from '../../proxy/net/status.ts';
 import { startSupervisor, type Supervisor } from '../../proxy/net/supervisor.ts';
 import { composeFarm, PREFERRED_POOL, setRate, type DemoFarm, type DemoMachine } from './demo-farm.ts';
 import { RateWindow } from './demo-rates.ts';
-import { drawView, hints, summaryLine, type DemoView, type RateRow } from './demo-table.ts';
+import { drawView, introduction, readings, summaryLine, type DemoView, type RateRow } from './demo-table.ts';
 import { FleetProcess } from './fleet-process.ts';
 
 const FRAME_MS = 1000;
+/** A ledger further behind says nothing of the present. */
+const LAG_MAX_MS = 2000;
 /** Frames between two lines where output is not a terminal. */
 const PLAIN_EVERY = 5;
 
@@ -83,12 +85,8 @@ async function startProduct(world: World, dataDir: string, yaml: string): Promis
 }
 
 function sayGoodbye(dataDir: string, tookMs: number): void {
-  process.stdout.write(
-    `\nStopped in ${(tookMs / 1000).toFixed(1)} s. The journals and the ledger are in ${dataDir}; these still read them:\n${hints(dataDir)
-      .slice(2)
-      .map((hint) => `  ${hint}\n`)
-      .join('')}`,
-  );
+  const seconds = (tookMs / 1000).toFixed(1);
+  process.stdout.write(`\nStopped in ${seconds} s. Journals and ledger are in ${dataDir}; these read them:\n${readings(dataDir).map((line) => `  ${line}\n`).join('')}`);
 }
 
 class Demo {
@@ -100,6 +98,7 @@ class Demo {
   readonly #startedMs: number;
   readonly #rates = new RateWindow();
   #frames = 0;
+  #last: DemoView | undefined;
 
   constructor(world: World, dataDir: string, farm: DemoFarm, supervisor: Supervisor, plain: boolean) {
     this.#world = world;
@@ -116,24 +115,23 @@ class Demo {
     const finish = ended.then(() => {
       over = true;
     });
-    if (!this.#plain) process.stdout.write('\u001B[2J');
+    process.stdout.write(this.#plain ? `${introduction(this.#dataDir, this.#supervisor.http).join('\n')}\n\n` : '\u001B[2J');
     while (!over) {
       await Promise.race([finish, this.#frame()]);
       await Promise.race([finish, new Promise<void>((resolve) => this.#world.after(FRAME_MS, resolve))]);
     }
+    if (this.#plain && this.#last !== undefined) process.stdout.write(`\n${drawView(this.#last).join('\n')}\n`);
   }
 
   async #frame(): Promise<void> {
-    const status = await this.#supervisor.status();
-    const view = this.#view(status);
+    const view = this.#view(await this.#supervisor.status());
+    this.#last = view;
     this.#frames += 1;
     if (!this.#plain) {
       // What does not fit the terminal is cut: a wrapped or scrolled line would spoil the next frame.
       const { columns, rows, isTTY } = process.stdout;
-      const lines = drawView(view).slice(0, isTTY ? rows - 1 : undefined);
+      const lines = [...drawView(view), '', ...introduction(this.#dataDir, this.#supervisor.http)].slice(0, isTTY ? rows - 1 : undefined);
       process.stdout.write(`\u001B[H${lines.map((line) => `${isTTY ? line.slice(0, columns) : line}\u001B[K\n`).join('')}\u001B[J`);
-    } else if (this.#frames === 1) {
-      process.stdout.write(`${drawView(view).join('\n')}\n\n`);
     } else if (this.#frames % PLAIN_EVERY === 0) {
       process.stdout.write(`${summaryLine(view)}\n`);
     }
@@ -142,7 +140,7 @@ class Demo {
   #view(status: InstanceStatus): DemoView {
     const delivered = status.accountant?.delivered ?? [];
     const nowMs = this.#world.monoMs();
-    if (status.accountant?.caughtUp === true) this.#rates.add(nowMs, delivered);
+    if (status.accountant !== undefined && foldsNow(status.accountant)) this.#rates.add(nowMs, delivered);
     const { fromMs, toMs } = this.#rates.span;
     const elapsedMs = nowMs - this.#startedMs;
     const { darkAfterMs, darkUser, badUser } = this.#farm;
@@ -159,11 +157,9 @@ class Demo {
       lagMs: status.accountant?.lagMs,
       blocks: this.#farm.pools.main.blocks + this.#farm.pools.backup.blocks,
       problems: status.problems,
-      http: status.http,
       darkUser,
       badUser,
       darkSinceSeconds: elapsedMs < darkAfterMs ? undefined : Math.round((elapsedMs - darkAfterMs) / 1000),
-      dataDir: this.#dataDir,
     };
   }
 
@@ -187,6 +183,11 @@ class Demo {
       ...['main', 'backup'].map((pool) => row('pool', pool, (machine) => PREFERRED_POOL[machine.lessee] === pool)),
     ];
   }
+}
+
+/** Totals grow as shares come, not because an earlier run in the same directory is still being folded. */
+function foldsNow({ foldedRecords, lagMs }: AccountantSnapshot): boolean {
+  return foldedRecords > 0 && lagMs < LAG_MAX_MS;
 }
 
 function sum(totals: readonly DeliveredTotal[]): number {

@@ -81,6 +81,15 @@ function encoded(fact: Fact): Buffer {
   return Buffer.from(writer.bytes.subarray(0, writer.length));
 }
 
+function outcomeOf(body: Uint8Array): string {
+  try {
+    decodeFact(body);
+    return 'fact';
+  } catch (error) {
+    return error instanceof Error ? error.name : 'something else';
+  }
+}
+
 describe('facts', () => {
   for (const [type, arbitrary] of Object.entries<fc.Arbitrary<Fact>>(facts)) {
     it(`of type ${type} come back as they were`, () => {
@@ -113,11 +122,7 @@ describe('facts', () => {
   it('of no type decode from arbitrary bytes otherwise than with a RangeError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 80 }), (body) => {
-        try {
-          decodeFact(body);
-        } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
-        }
+        expect(outcomeOf(body)).toMatch(/^(fact|RangeError)$/);
       }),
       { numRuns: 2000, seed: 22 },
     );

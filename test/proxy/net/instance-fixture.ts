@@ -19,7 +19,7 @@ export interface Scene {
   readonly data: string;
   readonly config: Config;
   readonly logLines: string[];
-  start(): Promise<Supervisor>;
+  start(signal?: AbortSignal): Promise<Supervisor>;
   /** Stops what was started and removes the directory. */
   end(): Promise<void>;
 }
@@ -43,9 +43,9 @@ routes: [ { lessee: acme, pools: [ main ] } ]
     data: config.data,
     config,
     logLines,
-    start: async () => {
+    start: async (signal) => {
       const log = pino({}, { write: (line: string) => void logLines.push(line) });
-      const supervisor = await startSupervisor({ config, world: realWorld, log, modules: CHILDREN });
+      const supervisor = await startSupervisor({ config, world: realWorld, log, modules: CHILDREN, ...(signal === undefined ? {} : { signal }) });
       started.push(supervisor);
       return supervisor;
     },

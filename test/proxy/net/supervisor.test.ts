@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { processStart } from '../../../accounting/journal/liveness.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
+import { askInstance } from '../../../proxy/net/control.ts';
 import { acquireLock, ensureHostId, isAlive, lockHolder } from '../../../proxy/net/instance.ts';
 import type { ProxySnapshot } from '../../../proxy/net/messages.ts';
 import { Requests } from '../../../proxy/net/requests.ts';
@@ -46,6 +47,24 @@ describe('starting', () => {
 
   it('ends when the proxy process dies before it listens', async () => {
     await expect(newScene('crash').start()).rejects.toThrow('The proxy process ended (exit code 3) before it listened');
+  });
+
+  it('ends at once when it is told to stop meanwhile, by a signal or over the control socket', async () => {
+    const interrupted = new AbortController();
+    const s = newScene('mute');
+    const first = s.start(interrupted.signal);
+    await until(() => (linesOf(s, 'proxy-starts').length === 1 ? true : undefined));
+    interrupted.abort();
+    await expect(first).rejects.toThrow('stopped before machines could connect');
+    expect(lockHolder(s.data)).toBeUndefined();
+    await expect(s.start(interrupted.signal)).rejects.toThrow('stopped before machines could connect');
+
+    const second = s.start();
+    const refused = expect(second).rejects.toThrow('stopped before machines could connect');
+    await until(() => (linesOf(s, 'proxy-starts').length >= 2 ? true : undefined));
+    await askInstance(s.data, 'stop', realWorld, 2000);
+    await refused;
+    expect(lockHolder(s.data)).toBeUndefined();
   });
 
   it('refuses a data directory that a live instance holds, naming its pid', async () => {

@@ -43,7 +43,7 @@ process.on('message', (message) => {
 
 if (mode === 'fatal') process.send({ type: 'fatal', sentence: 'The address 0.0.0.0:3333 of site north is in use.' });
 else if (mode === 'crash') process.exit(3);
-else {
+else if (mode !== 'mute') {
   process.send({ type: 'snapshot', snapshot: snapshot() });
   process.send({ type: 'listening', addresses: [{ site: 'north', address: '127.0.0.1:3333' }] });
 }
