@@ -1,5 +1,4 @@
 /** Runs the audit's tasks on threads, or here when there are none (as under a test runner that reads TypeScript). */
-import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { openRuns, validateSegment, type SegmentResult, type SegmentTask } from './audit-segment.ts';
 import type { AuditWorkerData, FromAuditWorker } from './audit-worker.ts';
@@ -29,7 +28,7 @@ async function runHere(queue: SegmentTask[], directory: string, events: PoolEven
       let next = validation.next();
       for (; next.done !== true; next = validation.next()) {
         events.onShares(next.value);
-        await breathe();
+        await new Promise((resolve) => setImmediate(resolve));
       }
       events.onResult(task, next.value);
     } catch (error) {

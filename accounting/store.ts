@@ -138,8 +138,9 @@ export class Store implements LedgerReader {
     for (const row of statement.iterate(...parameters)) if (Array.isArray(row)) yield row;
   }
 
-  exec(sql: string): void {
-    this.#database.exec(sql);
+  /** Makes another ledger file readable beside this one, under a schema name. */
+  attach(file: string, schema: 'refold'): void {
+    this.#database.prepare<Value[]>(`ATTACH ? AS ${schema}`).run(file);
   }
 
   consistently<V>(read: () => V): V {

@@ -28,7 +28,7 @@ function install() {
   if (isInstalled(wanted)) return 0;
   console.error('Installing packages (npm ci) …');
   const cache = temporaryCache();
-  const env = { ...process.env, ...(cache === undefined ? {} : { npm_config_cache: cache }) };
+  const env = { ...process.env, npm_config_update_notifier: 'false', ...(cache === undefined ? {} : { npm_config_cache: cache }) };
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   // Inside `npm start` the npm in use is known; else the one on the path.
   const npm = process.env.npm_execpath;

@@ -2,7 +2,7 @@
 import { queryLedger, type LedgerReport, type LedgerRow } from '../accounting/ledger.ts';
 import { parseLedgerQuery } from '../accounting/ledger-args.ts';
 import { Store } from '../accounting/store.ts';
-import { type Column, count, csv, rateWithInterval, table, threeDigits } from './format.ts';
+import { type Column, count, csv, rateWithInterval, scaled, table } from './format.ts';
 import { dataDirectory } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
@@ -48,7 +48,7 @@ function ledgerTable(report: LedgerReport): string {
     { title: 'from' },
     { title: report.by },
     { title: 'rate', right: true },
-    { title: 'TH·days', right: true },
+    { title: 'delivered', right: true },
     { title: 'accepted', right: true },
     { title: 'rejected', right: true },
     ...(byWorker ? [{ title: 'connected', right: true }, { title: 'last share' }] : [{ title: 'credited', right: true }, { title: 'pool rejects', right: true }, { title: 'expected sat', right: true }]),
@@ -57,12 +57,12 @@ function ledgerTable(report: LedgerReport): string {
     from,
     key,
     rateWithInterval(row.rate ?? undefined, row.rateLow ?? undefined, row.rateHigh ?? undefined),
-    threeDigits(row.terahashDays),
+    work(row.terahashDays),
     count(row.accepted),
     count(row.rejectedTotal),
     ...(byWorker
       ? [`${Math.round((row.connectedSeconds ?? 0) / 60)} min`, shortTime(row.lastShare ?? '')]
-      : [threeDigits(row.credited?.terahashDays ?? 0), count(row.credited?.rejectedTotal ?? 0), satsFigure(row.expectedSats)]),
+      : [work(row.credited?.terahashDays ?? 0), count(row.credited?.rejectedTotal ?? 0), satsFigure(row.expectedSats)]),
   ];
   const rows = report.rows.map((row) => cells(row, shortTime(row.from), nameOf(row.key)));
   const totals = report.totals.map((row) => cells(row, 'all', nameOf(row.key)));
@@ -70,6 +70,11 @@ function ledgerTable(report: LedgerReport): string {
   const head = `${shortTime(report.from)} to ${shortTime(report.to)} UTC, by ${report.by}, step ${report.step}`;
   if (rows.length === 0) return `${head}\nNothing was observed in this time.`;
   return `${head}\n${table(columns, [...rows, ...totals, ...foot])}`;
+}
+
+/** Hashes of a day at a steady rate: what leases are written in, `3.26 TH·d`. */
+function work(terahashDays: number): string {
+  return terahashDays === 0 ? '0' : scaled(terahashDays * 1e12, 'H·d');
 }
 
 function nameOf(key: string): string {

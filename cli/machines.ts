@@ -77,8 +77,8 @@ function machineTable(rows: readonly MachineRow[], nowMs: number): string {
     row.lastShareMs === undefined ? 'never' : `${age(nowMs - row.lastShareMs)} ago`,
     rateWithInterval(row.rate ?? undefined, row.rateLow ?? undefined, row.rateHigh ?? undefined),
     count(row.acceptedTotal),
-    rejectText(row),
     row.pool === '' ? '–' : `${row.pool}#${row.link}`,
+    rejectText(row),
   ]);
   return table(
     [
@@ -91,8 +91,8 @@ function machineTable(rows: readonly MachineRow[], nowMs: number): string {
       { title: 'last share', right: true },
       { title: 'rate', right: true },
       { title: 'accepted', right: true },
-      { title: 'rejected' },
       { title: 'link' },
+      { title: 'rejected' },
     ],
     cells,
   );

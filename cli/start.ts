@@ -1,5 +1,5 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
-import { createLogger } from '../proxy/net/log.ts';
+import { createLogger, type LogTarget } from '../proxy/net/log.ts';
 import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
 import { readConfig } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
@@ -9,8 +9,8 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
   const file = text['config'];
   if (file === undefined) throw usageError('Say which configuration: --config FILE; without one, `weighbridge demo` needs nothing.');
   const config = readConfig(file);
-  const pretty = flags.has('pretty');
-  const log = createLogger('supervisor', pretty);
+  const target: LogTarget = { kind: flags.has('pretty') ? 'pretty' : 'json' };
+  const log = createLogger('supervisor', target);
   const interrupted = new AbortController();
   let supervisor: Supervisor | undefined;
   io.onSignal(() => {
@@ -23,7 +23,7 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
     void supervisor?.stop();
   });
   try {
-    supervisor = await startSupervisor({ config, world: io.world, log, pretty, signal: interrupted.signal });
+    supervisor = await startSupervisor({ config, world: io.world, log, childLog: target, signal: interrupted.signal });
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error;
     log.info('Stopped before machines could connect.');

@@ -25,7 +25,7 @@ export const CATALOGUE = [
     type: 'counter',
     labels: ['site', 'lessee', 'pool', 'verdict'],
     unit: 'difficulty (1 is 2^48/65535 hashes)',
-    help: "Sum of the shares' credits by our own verdict, from the ledger; verdict=\"accepted\" is delivered work",
+    help: "Sum of the shares' credits by our own verdict, from the ledger; verdict=\"accepted\" is delivered work. Shares without a known job have none",
   },
   {
     name: 'weighbridge_pool_shares_total',
@@ -46,7 +46,14 @@ export const CATALOGUE = [
     type: 'counter',
     labels: [],
     unit: 'shares',
-    help: 'Accepted shares that were answered while the journal could not be written; they are in no ledger',
+    help: 'Accepted shares that were answered while the journal could not be written, counted at once; they are in no delivered work',
+  },
+  {
+    name: 'weighbridge_ledger_unjournaled_shares',
+    type: 'gauge',
+    labels: [],
+    unit: 'shares',
+    help: 'The same as admitted in the ledger, over its whole life; the admission follows when the journal can be written again',
   },
   {
     name: 'weighbridge_journal_corrupt_ranges',

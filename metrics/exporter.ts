@@ -60,9 +60,10 @@ const PLAIN_COUNTERS = {
   validationMismatches: 'weighbridge_validation_mismatches_total',
   cappedShares: 'weighbridge_capped_shares_total',
   blockCandidates: 'weighbridge_block_candidates_total',
+  unjournaledShares: 'weighbridge_unjournaled_shares_total',
 } as const satisfies Record<string, NameOfType<'counter'>>;
 type PlainCounter = keyof typeof PLAIN_COUNTERS;
-type CounterKey = PlainCounter | 'downstreamMessages' | 'upstreamMessages' | 'unjournaledShares';
+type CounterKey = PlainCounter | 'downstreamMessages' | 'upstreamMessages';
 
 interface Sample {
   readonly value: number;
@@ -107,7 +108,7 @@ export function renderMetrics(input: MetricsInput): Promise<string> {
   const scrape = new Scrape();
   deliveredMetrics(scrape, input.accountant.delivered);
   creditedMetrics(scrape, input.accountant.credited);
-  accountantMetrics(scrape, input.accountant, input.totals.counters.unjournaledShares);
+  accountantMetrics(scrape, input.accountant);
   proxyMetrics(scrape, input.proxy);
   totalsMetrics(scrape, input.totals);
   for (const [process, restarts] of Object.entries(input.restarts)) scrape.set('weighbridge_process_restarts_total', { process }, restarts);
@@ -130,7 +131,8 @@ function deliveredMetrics(scrape: Scrape, delivered: MetricsInput['accountant'][
   }
   for (const { labels, shares, credit } of groups.values()) {
     scrape.set('weighbridge_shares_total', labels, Number(shares));
-    scrape.set('weighbridge_work_total', labels, Number(credit) / 2 ** CREDIT_UNIT_EXPONENT);
+    // Without a job (pool '') there was no difficulty to credit: the exponent of such a row means nothing.
+    if (labels.pool !== '') scrape.set('weighbridge_work_total', labels, Number(credit) / 2 ** CREDIT_UNIT_EXPONENT);
   }
 }
 
@@ -163,12 +165,8 @@ function nearestNumber({ numerator, denominator }: Rational): number {
   return Number((numerator << 96n) / denominator) / 2 ** 96;
 }
 
-/**
- * Unjournaled shares: those whose admission was folded are in the ledger for good; what the running process has counted
- * beyond that is not journaled yet. The larger of the two never goes backwards while the supervisor lives.
- */
-function accountantMetrics(scrape: Scrape, accountant: MetricsInput['accountant'], unjournaledNow: number): void {
-  scrape.set('weighbridge_unjournaled_shares_total', {}, Math.max(accountant.unjournaledShares, unjournaledNow));
+function accountantMetrics(scrape: Scrape, accountant: MetricsInput['accountant']): void {
+  scrape.set('weighbridge_ledger_unjournaled_shares', {}, accountant.unjournaledShares);
   scrape.set('weighbridge_journal_corrupt_ranges', {}, accountant.corruptRanges);
   scrape.set('weighbridge_journal_lag_bytes', {}, accountant.lagBytes);
   scrape.set('weighbridge_journal_lag_seconds', {}, accountant.lagMs / 1000);

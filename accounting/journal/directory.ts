@@ -106,17 +106,27 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** The seal in a `.seal` file. Throws when it is not one: it is written whole and renamed, so that is damage. */
-export function readSeal(path: string): Seal {
+/**
+ * The seal in a `.seal` file; undefined when there is none, or when it is damaged: its segment then counts as not sealed, is
+ * read to its last marker, and neither sealed again nor compressed nor deleted.
+ */
+export function readSeal(path: string): Seal | undefined {
   const known = seals.get(path);
   if (known) return known;
-  const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (!isSeal(value)) {
-    throw new Error(`${path} is not a seal: restore it, or delete it so that its segment is sealed again`);
-  }
+  const value = sealIn(path);
+  if (!isSeal(value)) return undefined;
   if (seals.size >= HEADERS_MAX) seals.clear();
   seals.set(path, value);
   return value;
+}
+
+function sealIn(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (isMissing(error) || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Drops what is remembered of a segment whose files are gone. */

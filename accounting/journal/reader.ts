@@ -9,7 +9,7 @@ import type { Fact } from '../../proxy/session/facts.ts';
 import { ByteReader } from './bytes.ts';
 import { decodeFact } from './decode.ts';
 import { FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
-import { COMPRESSED_EXTENSION, headerFromName, isMissing, readHeader, readSeal, SEAL_EXTENSION } from './directory.ts';
+import { COMPRESSED_EXTENSION, headerFromName, readHeader, readSeal, SEAL_EXTENSION } from './directory.ts';
 import { DURABLE_TYPE, segmentSalt } from './format.ts';
 import type { SegmentHeader } from './format.ts';
 import { fileSource, memorySource, RecordScanner } from './records.ts';
@@ -57,7 +57,7 @@ export class SegmentReader {
     const name = basename(path);
     const compressed = name.endsWith(COMPRESSED_EXTENSION);
     const segment = name.slice(0, -(compressed ? COMPRESSED_EXTENSION : SEGMENT_EXTENSION).length);
-    const sealedBytes = sealedLength(join(dirname(path), segment + SEAL_EXTENSION));
+    const sealedBytes = readSeal(join(dirname(path), segment + SEAL_EXTENSION))?.bytes;
     const source = compressed ? memorySource(gunzipSync(readFileSync(path))) : fileSource(path);
     const finalBytes = limit === undefined ? (sealedBytes ?? (compressed ? source.size() : undefined)) : Math.min(limit, sealedBytes ?? limit);
     try {
@@ -116,15 +116,6 @@ export class SegmentReader {
       }
       this.at = Math.max(this.at, durable);
     }
-  }
-}
-
-function sealedLength(path: string): number | undefined {
-  try {
-    return readSeal(path).bytes;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
   }
 }
 

@@ -93,7 +93,7 @@ async function compress(file: SegmentFile): Promise<void> {
   const directory = dirname(file.path);
   const path = join(directory, file.header.segment + COMPRESSED_EXTENSION);
   const unfinished = path + UNFINISHED_EXTENSION;
-  const { sha256 } = readSeal(sealPath(file));
+  const sha256 = readSeal(sealPath(file))?.sha256;
   removeIfThere(unfinished);
   await pipeline(createReadStream(file.path), createGzip(), createWriteStream(unfinished, { mode: 0o600, flags: 'wx' }));
   const hash = createHash('sha256');

@@ -1,6 +1,6 @@
 /** Sealing: fixes the length and the digest of segments that will never grow again. */
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ByteReader } from './bytes.ts';
 import { FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
@@ -56,6 +56,8 @@ function runOf(header: SegmentHeader): string {
 
 function seal(file: SegmentFile): SealedSegment {
   const { segment } = file.header;
+  const path = join(dirname(file.path), segment + SEAL_EXTENSION);
+  if (existsSync(path)) throw new Error(`its seal ${path} is damaged: restore it, or delete it so that the segment is sealed again`);
   const before = fileBytes(file.path);
   const { bytes, lastMs } = extent(file.path, segment, file.limit ?? before);
   const descriptor = openSync(file.path, 'r+');
@@ -63,7 +65,7 @@ function seal(file: SegmentFile): SealedSegment {
     if (bytes < before) ftruncateSync(descriptor, bytes);
     fdatasyncSync(descriptor);
     const value: Seal = { bytes, sha256: digest(descriptor), cutBytes: before - bytes, lastMs };
-    writeWhole(join(dirname(file.path), segment + SEAL_EXTENSION), `${JSON.stringify(value)}\n`);
+    writeWhole(path, `${JSON.stringify(value)}\n`);
     return { segment, ...value };
   } finally {
     closeSync(descriptor);

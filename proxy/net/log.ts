@@ -3,27 +3,42 @@ import { pino, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** How the processes of one instance log; the supervisor's choice reaches its children by this variable. */
-export const LOG_FORMAT_VARIABLE = 'WEIGHBRIDGE_LOG';
+/** Where and how the processes of one instance log: JSON lines or lines for people on standard output, or JSON to a file. */
+export type LogTarget = { readonly kind: 'json' } | { readonly kind: 'pretty' } | { readonly kind: 'file'; readonly path: string };
+
+/** The supervisor's choice reaches its children by this variable. */
+const TARGET_VARIABLE = 'WEIGHBRIDGE_LOG';
 
 const REDACTED = ['password', '*.password', '*.*.password', '*.*.*.password'];
 
 /**
- * A logger for the process named `name`. JSON goes out synchronously, so that nothing is lost at an exit;
- * `pretty` is for people at a terminal and uses a thread.
+ * A logger for the process named `name`. JSON goes out synchronously, so that nothing is lost at an exit; `pretty` is
+ * for people at a terminal and uses a thread. A file is appended to; several processes may share it.
  */
-export function createLogger(name: string, pretty: boolean): Logger {
+export function createLogger(name: string, target: LogTarget): Logger {
   const options = {
     base: { process: name },
     redact: { paths: REDACTED, censor: '[hidden]' },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  if (!pretty) return pino(options, pino.destination({ fd: 1, sync: true }));
-  return pino(options, pino.transport({ target: new URL('./log-pretty.js', import.meta.url).href }));
+  switch (target.kind) {
+    case 'json':
+      return pino(options, pino.destination({ fd: 1, sync: true }));
+    case 'file':
+      return pino(options, pino.destination({ dest: target.path, sync: true, append: true, mkdir: true }));
+    case 'pretty':
+      return pino(options, pino.transport({ target: new URL('./log-pretty.js', import.meta.url).href }));
+  }
 }
 
-/** The logger of a child process, in the format its supervisor was asked for. */
+/** What a supervisor adds to its children's environment so that they log as it does. */
+export function childLogEnvironment(target: LogTarget): Record<string, string> {
+  return { [TARGET_VARIABLE]: JSON.stringify(target) };
+}
+
+/** The logger of a child process, as its supervisor was asked for. */
 export function createChildLogger(name: string): Logger {
-  return createLogger(name, process.env[LOG_FORMAT_VARIABLE] === 'pretty');
+  const chosen = process.env[TARGET_VARIABLE];
+  return createLogger(name, chosen === undefined ? { kind: 'json' } : (JSON.parse(chosen) as LogTarget));
 }

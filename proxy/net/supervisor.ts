@@ -8,7 +8,7 @@ import { startControl, type ControlServer } from './control.ts';
 import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
-import { LOG_FORMAT_VARIABLE, type Logger } from './log.ts';
+import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
 import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { Requests } from './requests.ts';
 import { configArgs, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
@@ -28,8 +28,8 @@ export interface SupervisorOptions {
   readonly log: Logger;
   /** Ends a start that is still going on. */
   readonly signal?: AbortSignal;
-  /** Children log for people too. */
-  readonly pretty?: boolean;
+  /** Where the children log; JSON lines on standard output by default. */
+  readonly childLog?: LogTarget;
   /** Compiled modules of the two processes; the product's own by default. */
   readonly modules?: { readonly proxy: string; readonly accountant: string };
 }
@@ -106,7 +106,7 @@ class RunningInstance implements Supervisor {
       this.#settleStopped = resolve;
     });
     const modules = options.modules ?? ownModules();
-    const env: Record<string, string> = options.pretty === true ? { [LOG_FORMAT_VARIABLE]: 'pretty' } : {};
+    const env = childLogEnvironment(options.childLog ?? { kind: 'json' });
     this.#proxy = new Child({
       name: 'proxy process',
       world,

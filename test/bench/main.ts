@@ -25,6 +25,7 @@ interface PathResult {
   readonly connectsPerSecond: number;
 }
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const median = <T>(rows: readonly T[], of: (row: T) => number): number => rows.map(of).sort((a, b) => a - b)[rows.length >> 1]!;
 
 /** User and system CPU seconds of a process so far. */
@@ -90,8 +91,11 @@ limits: { duplicatesMax: 20000000 }
   return Buffer.from(JSON.stringify(config)).toString('base64url');
 }
 
-async function startProxy(data: string, poolPort: number): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork(here('../../proxy/net/proxy-main.js'), ['--config-json', configuration(data, poolPort)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+const COLLECTING = ['--expose-gc', '--import', here('./collect.js')];
+
+async function startProxy(data: string, poolPort: number, execArgv: string[] = []): Promise<{ child: ChildProcess; port: number }> {
+  const args = ['--config-json', configuration(data, poolPort)];
+  const child = fork(here('../../proxy/net/proxy-main.js'), args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const { addresses } = await message<{ addresses: { address: string }[] }>(child, 'listening');
   return { child, port: Number(addresses[0]!.address.split(':').at(-1)) };
 }
@@ -123,16 +127,24 @@ function middle(rows: readonly PathResult[]): PathResult {
   };
 }
 
-/** Resident memory per idle connection that has its job, and the spread of a new block over all of them. */
-async function measureIdle(child: ChildProcess, port: number, pool: SimulatedPool | undefined, connections: number): Promise<{ bytes: number; fanOutMs: number | undefined }> {
-  let full = 0;
-  const empty = residentBytes(child.pid!);
-  const running = load({ port, connections, depth: 0, seconds: 5 }, () => {
-    setTimeout(() => (full = residentBytes(child.pid!)), 1500);
+/** Idle connections held while more are added: the slope between the two is what a connection costs, start-up left out. */
+const IDLE = { base: 1000, more: 4000 };
+
+/** Resident memory per idle connection that has its job, and the spread of a new block over all that were added. */
+async function measureIdle(child: ChildProcess, port: number, pool: SimulatedPool | undefined): Promise<{ bytes: number; fanOutMs: number | undefined }> {
+  let before = 0;
+  let after = 0;
+  const idle = { port, depth: 0 };
+  const base = load({ ...idle, connections: IDLE.base, seconds: 9 });
+  await pause(2500);
+  before = residentBytes(child.pid!);
+  const more = load({ ...idle, connections: IDLE.more, seconds: 5 }, () => {
+    setTimeout(() => (after = residentBytes(child.pid!)), 1900);
     if (pool !== undefined) for (const delay of [2000, 2700, 3400]) setTimeout(() => pool.newBlock(), delay);
   });
-  const result = await running;
-  return { bytes: (full - empty) / connections, fanOutMs: result.fanOutMs };
+  const result = await more;
+  await base;
+  return { bytes: (after - before) / IDLE.more, fanOutMs: result.fanOutMs };
 }
 
 async function main(): Promise<void> {
@@ -155,9 +167,13 @@ async function main(): Promise<void> {
   }
   proxy.child.disconnect();
   // A fresh process: one that has just been saturated hides the cost of a connection in its free heap.
-  const fresh = await startProxy(join(data, 'idle'), pool.port);
-  const idle = await measureIdle(fresh.child, fresh.port, pool, 5000);
+  const fresh = await startProxy(join(data, 'idle'), pool.port, COLLECTING);
+  const idle = await measureIdle(fresh.child, fresh.port, pool);
   fresh.child.disconnect();
+  const bareIdle = fork(here('./responder.js'), { execArgv: COLLECTING });
+  const { port: bareIdlePort } = await message<{ port: number }>(bareIdle, 'listening');
+  const bare = await measureIdle(bareIdle, bareIdlePort, undefined);
+  bareIdle.disconnect();
   responder.disconnect();
   await pool.stop();
   rmSync(data, { recursive: true, force: true });
@@ -173,7 +189,7 @@ async function main(): Promise<void> {
       rateRatio: own.sharesPerSecond / bare.sharesPerSecond,
       cpuRatio: own.cpuMicrosPerShare / bare.cpuMicrosPerShare,
     })),
-    idle: { connections: 5000, bytesPerConnection: Math.round(idle.bytes), notifyFirstToLastMs: idle.fanOutMs },
+    idle: { connections: IDLE.base + IDLE.more, bytesPerConnection: Math.round(idle.bytes), bareBytesPerConnection: Math.round(bare.bytes), notifyFirstToLastMs: idle.fanOutMs },
   };
   process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
 }
@@ -183,7 +199,7 @@ function table(report: {
   disk: { p50Ms: number; p99Ms: number };
   kernel: { kernelMicros: number; referenceMicros: number; ratio: number };
   paths: readonly { connections: number; bare: PathResult; proxy: PathResult; rateRatio: number; cpuRatio: number }[];
-  idle: { connections: number; bytesPerConnection: number; notifyFirstToLastMs: number | undefined };
+  idle: { connections: number; bytesPerConnection: number; bareBytesPerConnection: number; notifyFirstToLastMs: number | undefined };
 }): string {
   const { machine, disk, kernel, idle } = report;
   const rows = report.paths.map(
@@ -196,7 +212,7 @@ function table(report: {
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; fdatasync p50 ${disk.p50Ms.toFixed(2)} ms p99 ${disk.p99Ms.toFixed(2)} ms`,
     `kernel ${kernel.kernelMicros.toFixed(1)} µs a share, bitcoinjs-lib ${kernel.referenceMicros.toFixed(1)} µs, ratio ${kernel.ratio.toFixed(1)}`,
     ...rows,
-    `idle: ${idle.bytesPerConnection} B a connection at ${idle.connections}; new block first→last ${idle.notifyFirstToLastMs?.toFixed(1) ?? '–'} ms`,
+    `idle: ${idle.bytesPerConnection} B a connection at ${idle.connections} (bare ${idle.bareBytesPerConnection}); new block first→last ${idle.notifyFirstToLastMs?.toFixed(1) ?? '–'} ms`,
     '',
   ].join('\n');
 }

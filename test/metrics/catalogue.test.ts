@@ -14,8 +14,8 @@ describe('the catalogue', () => {
     expect(name.endsWith('_total')).toBe(type === 'counter');
     // Base units only, and the suffix the unit's own.
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|hours|kib|mib|kilobytes|percent)(_|$)/);
-    if (unit.startsWith('seconds')) expect(name).toMatch(/_seconds$/);
-    if (unit === 'bytes') expect(name).toMatch(/_bytes$/);
+    expect(name.endsWith('_seconds')).toBe(unit.startsWith('seconds'));
+    expect(name.endsWith('_bytes')).toBe(unit === 'bytes');
     // Suffixes that the text format gives to parts of a histogram.
     expect(name).not.toMatch(/_(count|sum|bucket)$/);
     expect(labels).not.toContain('le');

@@ -50,6 +50,12 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_work_total{site="north",lessee="",pool="main",verdict="accepted"}')).toBe(65536);
   });
 
+  it('knows no work of shares without a job', async () => {
+    const found = await samples({ accountant: { ...QUIET.accountant, delivered: [delivered(0, 2, { pool: '', verdict: 'unknown-job' })] } });
+    expect(found.get('weighbridge_shares_total{site="north",lessee="acme",pool="",verdict="unknown-job"}')).toBe(2);
+    expect([...found.keys()].some((key) => key.startsWith('weighbridge_work_total'))).toBe(false);
+  });
+
   it('adds work beyond 2^53 without losing a share on the way', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.integer({ min: -32, max: 62 }), fc.integer({ min: 0, max: 2 ** 40 })), { minLength: 1, maxLength: 20 }), async (counts) => {

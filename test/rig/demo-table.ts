@@ -102,7 +102,7 @@ export function summaryLine(view: DemoView): string {
 /** What else there is to look at while it runs. */
 export function introduction(dataDir: string, http: string): string[] {
   const data = quoted(dataDir);
-  const commands = [`bin/weighbridge machines --data ${data}`, `bin/weighbridge machines --data ${data} --dark`, ...readings(dataDir)];
+  const commands = [`bin/weighbridge machines --data ${data}`, `bin/weighbridge machines --data ${data} --rejects`, ...readings(dataDir)];
   return [`Metrics: http://${http}/metrics   In another terminal:`, ...commands.map((command) => `  ${command}`), 'Ctrl-C stops the demo and keeps its data.'];
 }
 

@@ -89,7 +89,7 @@ describe('the table', () => {
   });
 
   it('names commands that a shell takes as they stand', () => {
-    expect(introduction('/a/b', '127.0.0.1:9280')).toContain('  bin/weighbridge machines --data /a/b --dark');
+    expect(introduction('/a/b', '127.0.0.1:9280')).toContain('  bin/weighbridge machines --data /a/b --rejects');
     expect(introduction('/a/b', '127.0.0.1:9280')[0]).toContain('http://127.0.0.1:9280/metrics');
     expect(readings("/it's here")).toContain("bin/weighbridge audit --data '/it'\\''s here'");
   });

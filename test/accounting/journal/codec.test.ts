@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, ByteWriter } from '../../../accounting/journal/bytes.ts';
-import { decodeFact, encodeFact, LIVE_FLAG } from '../../../accounting/journal/codec.ts';
+import { decodeFact } from '../../../accounting/journal/decode.ts';
+import { encodeFact } from '../../../accounting/journal/encode.ts';
+import { LIVE_FLAG } from '../../../accounting/journal/fact-types.ts';
 import { FORWARDING, OWN_VERDICTS, POOL_REASONS, REPLY_SOURCES } from '../../../proxy/mining/verdict.ts';
 import type { Fact } from '../../../proxy/session/facts.ts';
 import { shareFact } from './support.ts';
@@ -73,7 +75,7 @@ const facts: { [Type in Fact['type']]: fc.Arbitrary<Extract<Fact, { type: Type }
   block: fc.record({ type: fixed('block'), share: count, job: count, header: bytes, coinbase: bytes, atMs: time }),
 };
 
-export const anyFact: fc.Arbitrary<Fact> = fc.oneof(...Object.values<fc.Arbitrary<Fact>>(facts));
+const anyFact: fc.Arbitrary<Fact> = fc.oneof(...Object.values<fc.Arbitrary<Fact>>(facts));
 
 function encoded(fact: Fact): Buffer {
   const writer = new ByteWriter(1);

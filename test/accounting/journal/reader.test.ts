@@ -1,5 +1,6 @@
 /** Reading: living segments to their last marker, cut ones to the cut, damaged ones around the damage, compressed ones alike. */
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -238,6 +239,31 @@ describe('a directory', () => {
     stampRecords(later, MAGIC.length, MAGIC.length + 8 + later.readUInt32LE(MAGIC.length), MAGIC.length, 0);
     const copy = place(temporaryDirectory(), 0, basename(path), later);
     expect(() => SegmentReader.open(copy.path)).toThrow(/format 2, this version reads 1: use the version that wrote it/);
+  });
+});
+
+describe('sealing', () => {
+  it('tells what it cannot seal, leaves it, and does it later', async () => {
+    const { path, bytes } = await sample();
+    const copy = place(temporaryDirectory(), 0, basename(path), bytes);
+    const obstacle = copy.path.replace(/wbj$/, 'seal.new');
+    mkdirSync(obstacle);
+    const problems: string[] = [];
+    expect(sealDead(copy.directory, dead, (sentence) => void problems.push(sentence))).toEqual([]);
+    expect(problems).toEqual([expect.stringMatching(/cannot be sealed: EISDIR/)]);
+    rmdirSync(obstacle);
+    expect(sealDead(copy.directory, dead)).toMatchObject([{ bytes: bytes.length, cutBytes: 0, lastMs: shareFact(10).atMs, sha256: createHash('sha256').update(bytes).digest('hex') }]);
+  });
+
+  it('never replaces a seal that is damaged', async () => {
+    const { path, bytes } = await sample();
+    const copy = place(temporaryDirectory(), 0, basename(path), bytes);
+    writeFileSync(copy.path.replace(/wbj$/, 'seal'), '{"bytes":');
+    const problems: string[] = [];
+    expect(sealDead(copy.directory, dead, (sentence) => void problems.push(sentence))).toEqual([]);
+    expect(problems).toEqual([expect.stringMatching(/is damaged: restore it, or delete it/)]);
+    expect(listSegments(copy.directory)).toMatchObject([{ sealed: false }]);
+    expect(readAll(copy.directory)).toEqual({ shares: upTo(8), corrupt: 0 });
   });
 });
 

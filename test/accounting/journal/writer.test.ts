@@ -3,7 +3,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../../accounting/journal/bytes.ts';
-import { encodeFact } from '../../../accounting/journal/codec.ts';
+import { encodeFact } from '../../../accounting/journal/encode.ts';
 import { beginRecord, endRecord, MAGIC, segmentName, segmentSalt, stampRecords, writeDurable, writeHeader } from '../../../accounting/journal/format.ts';
 import { listSegments } from '../../../accounting/journal/reader.ts';
 import { memorySource, RecordScanner } from '../../../accounting/journal/records.ts';
