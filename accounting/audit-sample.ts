@@ -6,6 +6,7 @@ export class Sampler {
   readonly #random: Random;
   readonly #drawn: { segment: number; share: number }[] = [];
   #offered = 0;
+  #bySegment: Map<number, number[]> | undefined;
 
   constructor(limit: number, random: Random) {
     this.#limit = limit;
@@ -14,6 +15,7 @@ export class Sampler {
 
   offer(segment: number, share: number): void {
     this.#offered += 1;
+    this.#bySegment = undefined;
     if (this.#drawn.length < this.#limit) {
       this.#drawn.push({ segment, share });
       return;
@@ -29,6 +31,17 @@ export class Sampler {
 
   /** Numbers of the shares drawn from a segment. */
   chosenOf(segment: number): number[] {
-    return this.#drawn.filter((each) => each.segment === segment).map(({ share }) => share);
+    this.#bySegment ??= this.#group();
+    return this.#bySegment.get(segment) ?? [];
+  }
+
+  #group(): Map<number, number[]> {
+    const groups = new Map<number, number[]>();
+    for (const { segment, share } of this.#drawn) {
+      const group = groups.get(segment);
+      if (group === undefined) groups.set(segment, [share]);
+      else group.push(share);
+    }
+    return groups;
   }
 }

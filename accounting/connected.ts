@@ -18,14 +18,20 @@ interface Running {
 
 export class ConnectedClock {
   readonly #process: string;
+  readonly #startMs: number;
   readonly #running = new Map<BindContext, Running>();
-  #fresh = new Set<BindContext>();
+  readonly #fresh = new Set<BindContext>();
   /** Milliseconds observed in this segment so far. */
   #clockMs = 0;
   #lastPulseMs: number | undefined;
 
-  constructor(process: string) {
+  /**
+   * @param process First 8 hex digits of the process's uuid.
+   * @param startMs When the segment was begun, wall clock: time before it belongs to the segment before.
+   */
+  constructor(process: string, startMs: number) {
     this.#process = process;
+    this.#startMs = startMs;
   }
 
   bind(bind: BindContext, atMs: number): void {
@@ -55,7 +61,7 @@ export class ConnectedClock {
     if (running === undefined) return;
     this.#running.delete(bind);
     this.#fresh.delete(bind);
-    const partialFromMs = running.freshAtMs ?? this.#lastPulseMs ?? atMs;
+    const partialFromMs = Math.max(this.#startMs, running.freshAtMs ?? this.#lastPulseMs ?? atMs);
     const partialMs = Math.min(PARTIAL_MAX_MS, Math.max(0, atMs - partialFromMs));
     emit(bind, atMs, this.#clockMs - running.sinceMs + partialMs, connected);
   }
@@ -72,9 +78,11 @@ export class ConnectedClock {
       if (running?.freshAtMs === undefined) continue;
       const ownMs = Math.min(fact.observedMs, Math.max(0, fact.atMs - running.freshAtMs));
       running.sinceMs += fact.observedMs - ownMs;
+      // A head may name binds that the journal itself comes to a little later.
+      if (running.freshAtMs > fact.atMs) continue;
       running.freshAtMs = undefined;
+      this.#fresh.delete(bind);
     }
-    if (this.#fresh.size > 0) this.#fresh = new Set();
   }
 
   #flushAll(atMs: number, connected: (row: WorkerConnectedRow) => void): void {

@@ -8,6 +8,7 @@ export interface SegmentIdentity {
   readonly segment: string;
   /** The writer's uuid. */
   readonly process: string;
+  readonly createdMs: number;
 }
 
 /** Whose share it is. `group` and `worker` are unambiguous as parts of a row's key. */

@@ -11,8 +11,6 @@ import {
 } from './rows.ts';
 import { Context, NO_BIND, NO_JOB, tidy, type BindContext, type JobContext, type SegmentIdentity } from './context.ts';
 
-export type { SegmentIdentity } from './context.ts';
-
 /** Shares that differ in nothing the ledger keeps. */
 export interface DeliveredCell {
   readonly minute: number;
@@ -54,7 +52,7 @@ export class SegmentFold {
   constructor(fold: Fold, segment: SegmentIdentity) {
     this.#fold = fold;
     this.#context = new Context(segment);
-    this.#clock = new ConnectedClock(segment.process.slice(0, 8));
+    this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs);
   }
 
   /** Takes a fact for what later ones refer to, and counts nothing: a head's repetition, or one folded before. */

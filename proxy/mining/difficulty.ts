@@ -3,6 +3,7 @@
  * integers only; numbers of type `number` are for display.
  */
 import { Block } from 'bitcoinjs-lib';
+import { DIFFICULTY_TEXT } from '../protocol/set-difficulty.ts';
 
 /** A 256-bit target as eight u32 words, most significant first. */
 export type TargetWords = Uint32Array;
@@ -22,11 +23,9 @@ export interface Rational {
   readonly denominator: bigint;
 }
 
-const DECIMAL = /^(\d{1,40})(?:\.(\d{1,60}))?(?:[eE]([+-]?\d{1,2}))?$/;
-
 /** The exact value of a decimal text such as `16383.75` or `1e-3`; undefined unless it is positive and of sane length. */
 export function parseDifficultyText(text: string): Rational | undefined {
-  const parts = DECIMAL.exec(text);
+  const parts = DIFFICULTY_TEXT.exec(text);
   if (parts === null) return undefined;
   const fraction = parts[2] ?? '';
   const digits = BigInt(`${parts[1] ?? ''}${fraction}`);

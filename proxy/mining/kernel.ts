@@ -17,6 +17,7 @@ const BYTE_BITS = 8;
 /** Scratch of the one share in hand: the process hashes one at a time. */
 const state = new Int32Array(8);
 const block = new Int32Array(16);
+/** A first digest, and behind it the padding of its 32 bytes: the only block of the second half of a double hash. */
 const digestBlock = new Int32Array(16);
 digestBlock[8] = 0x80000000 | 0;
 digestBlock[15] = HASH_BYTES * BYTE_BITS;
@@ -50,13 +51,6 @@ function storeDigest(from: Int32Array, out: Uint8Array): void {
   }
 }
 
-/** Replaces a first digest in `state` by its SHA-256: the second half of every double hash. */
-function hashDigest(): void {
-  for (let index = 0; index < 8; index++) digestBlock[index] = state[index]!;
-  state.set(INITIAL_STATE);
-  compress(state, digestBlock);
-}
-
 /** A message with SHA-256's padding and length behind it, whole blocks. */
 function padded(parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
@@ -76,12 +70,12 @@ function padded(parts: readonly Uint8Array[]): Uint8Array {
 /** SHA-256 twice over any bytes; 32 bytes as hashed. Not for the path of a share. */
 export function sha256d(bytes: Uint8Array): Uint8Array {
   const message = padded([bytes]);
-  state.set(INITIAL_STATE);
+  digestBlock.set(INITIAL_STATE);
   for (let from = 0; from < message.length; from += BLOCK_BYTES) {
     loadBlock(message, from, block);
-    compress(state, block);
+    compress(digestBlock, block, digestBlock);
   }
-  hashDigest();
+  compress(INITIAL_STATE, digestBlock, state);
   const hash = new Uint8Array(HASH_BYTES);
   storeDigest(state, hash);
   return hash;
@@ -109,7 +103,7 @@ function prepareCoinbase(job: Job, extranonceBytes: number): PreparedCoinbase {
   const words = new Int32Array(16);
   for (let from = 0; from < firstVariable; from += BLOCK_BYTES) {
     loadBlock(message, from, words);
-    compress(midstate, words);
+    compress(midstate, words, midstate);
   }
   const constant: Int32Array[] = [];
   for (let from = firstConstant; from < message.length; from += BLOCK_BYTES) {
@@ -150,27 +144,27 @@ export class PreparedJob {
   }
 }
 
-/** Leaves the merkle root of a share in `state`. */
+/** Leaves the merkle root of a share in the first half of `block`. */
 function hashRoot(prepared: PreparedJob, extranonce: Uint8Array): void {
   const { midstate, variable, gapAt, constant } = prepared.coinbase(extranonce.length);
   for (let index = 0; index < extranonce.length; index++) variable[gapAt + index] = extranonce[index]!;
-  state.set(midstate);
-  for (let from = 0; from < variable.length; from += BLOCK_BYTES) {
-    loadBlock(variable, from, block);
-    compress(state, block);
+  let from = midstate;
+  for (let at = 0; at < variable.length; at += BLOCK_BYTES) {
+    loadBlock(variable, at, block);
+    compress(from, block, digestBlock);
+    from = digestBlock;
   }
-  for (let index = 0; index < constant.length; index++) compressScheduled(state, constant[index]!);
-  hashDigest();
+  for (let index = 0; index < constant.length; index++) {
+    compressScheduled(from, constant[index]!, digestBlock);
+    from = digestBlock;
+  }
+  compress(INITIAL_STATE, digestBlock, block);
   const branches = prepared.branches();
-  for (let from = 0; from < branches.length; from += 8) {
-    for (let index = 0; index < 8; index++) {
-      block[index] = state[index]!;
-      block[8 + index] = branches[from + index]!;
-    }
-    state.set(INITIAL_STATE);
-    compress(state, block);
-    compressScheduled(state, PAIR_PADDING);
-    hashDigest();
+  for (let at = 0; at < branches.length; at += 8) {
+    for (let index = 0; index < 8; index++) block[8 + index] = branches[at + index]!;
+    compress(INITIAL_STATE, block, state);
+    compressScheduled(state, PAIR_PADDING, digestBlock);
+    compress(INITIAL_STATE, digestBlock, block);
   }
 }
 
@@ -198,16 +192,15 @@ export function hashShare(
 ): void {
   hashRoot(prepared, extranonce);
   const prevhash = prepared.prevhash();
+  const rootEnd = block[7]!;
+  for (let index = 6; index >= 0; index--) block[9 + index] = block[index]!;
   block[0] = swap(version);
   for (let index = 0; index < 8; index++) block[1 + index] = prevhash[index]!;
-  for (let index = 0; index < 7; index++) block[9 + index] = state[index]!;
-  const rootEnd = state[7]!;
-  state.set(INITIAL_STATE);
-  compress(state, block);
+  compress(INITIAL_STATE, block, state);
   block[0] = rootEnd;
   loadHeaderTail(ntime, prepared.job.nBits, nonce);
-  compress(state, block);
-  hashDigest();
+  compress(state, block, digestBlock);
+  compress(INITIAL_STATE, digestBlock, state);
   storeDigest(state, hash);
 }
 
@@ -224,7 +217,7 @@ export function headerOf(
   const view = new DataView(header.buffer);
   view.setUint32(0, version, true);
   header.set(prepared.job.prevhash, 4);
-  storeDigest(state, header.subarray(36, 68));
+  storeDigest(block, header.subarray(36, 68));
   view.setUint32(68, ntime, true);
   view.setUint32(72, prepared.job.nBits, true);
   view.setUint32(76, nonce, true);
@@ -233,7 +226,7 @@ export function headerOf(
 
 /** Tries nonces on one 80-byte header, of which the first 64 bytes are hashed once. The nonce in the header is ignored. */
 export class Grinder {
-  readonly #midstate = INITIAL_STATE.slice();
+  readonly #midstate = new Int32Array(8);
   readonly #rootEnd: number;
   readonly #ntime: number;
   readonly #nBits: number;
@@ -241,7 +234,7 @@ export class Grinder {
   constructor(header: Uint8Array) {
     if (header.length !== HEADER_BYTES) throw new Error(`header of ${header.length} bytes; give all ${HEADER_BYTES}`);
     loadBlock(header, 0, block);
-    compress(this.#midstate, block);
+    compress(INITIAL_STATE, block, this.#midstate);
     this.#rootEnd = wordAt(header, 64);
     this.#ntime = swap(wordAt(header, 68));
     this.#nBits = swap(wordAt(header, 72));
@@ -251,9 +244,8 @@ export class Grinder {
   hash(nonce: number, out: Uint8Array): void {
     block[0] = this.#rootEnd;
     loadHeaderTail(this.#ntime, this.#nBits, nonce);
-    state.set(this.#midstate);
-    compress(state, block);
-    hashDigest();
+    compress(this.#midstate, block, digestBlock);
+    compress(INITIAL_STATE, digestBlock, state);
     storeDigest(state, out);
   }
 }

@@ -19,8 +19,11 @@ function rootFractions(count: number, root: (prime: number) => number): Int32Arr
 export const INITIAL_STATE = rootFractions(8, Math.sqrt);
 const K = rootFractions(64, Math.cbrt);
 
-/** Mixes one block into a state. `s`: 8 words, changed; `m`: 16 message words as big-endian integers, kept. */
-export function compress(s: Int32Array, m: Int32Array): void {
+/**
+ * Mixes one block into a state: 8 words `s` and 16 message words `m` (big-endian integers) give the first 8 words of
+ * `to`, which may be `s`. That the result goes where the next block is built saves copying it.
+ */
+export function compress(s: Int32Array, m: Int32Array, to: Int32Array): void {
   let a = s[0]!, b = s[1]!, c = s[2]!, d = s[3]!, e = s[4]!, f = s[5]!, g = s[6]!, h = s[7]!;
   let w0 = m[0]!, w1 = m[1]!, w2 = m[2]!, w3 = m[3]!, w4 = m[4]!, w5 = m[5]!, w6 = m[6]!, w7 = m[7]!;
   let w8 = m[8]!, w9 = m[9]!, w10 = m[10]!, w11 = m[11]!, w12 = m[12]!, w13 = m[13]!, w14 = m[14]!, w15 = m[15]!;
@@ -59,14 +62,14 @@ export function compress(s: Int32Array, m: Int32Array): void {
     w14 = (w14 + (((w15 >>> 7) | (w15 << 25)) ^ ((w15 >>> 18) | (w15 << 14)) ^ (w15 >>> 3)) + w7 + (((w12 >>> 17) | (w12 << 15)) ^ ((w12 >>> 19) | (w12 << 13)) ^ (w12 >>> 10))) | 0;
     w15 = (w15 + (((w0 >>> 7) | (w0 << 25)) ^ ((w0 >>> 18) | (w0 << 14)) ^ (w0 >>> 3)) + w8 + (((w13 >>> 17) | (w13 << 15)) ^ ((w13 >>> 19) | (w13 << 13)) ^ (w13 >>> 10))) | 0;
   }
-  s[0] = (s[0]! + a) | 0; s[1] = (s[1]! + b) | 0;
-  s[2] = (s[2]! + c) | 0; s[3] = (s[3]! + d) | 0;
-  s[4] = (s[4]! + e) | 0; s[5] = (s[5]! + f) | 0;
-  s[6] = (s[6]! + g) | 0; s[7] = (s[7]! + h) | 0;
+  to[0] = (s[0]! + a) | 0; to[1] = (s[1]! + b) | 0;
+  to[2] = (s[2]! + c) | 0; to[3] = (s[3]! + d) | 0;
+  to[4] = (s[4]! + e) | 0; to[5] = (s[5]! + f) | 0;
+  to[6] = (s[6]! + g) | 0; to[7] = (s[7]! + h) | 0;
 }
 
 /** As `compress`, for a block whose 64 words of `schedule` are known beforehand. */
-export function compressScheduled(s: Int32Array, kw: Int32Array): void {
+export function compressScheduled(s: Int32Array, kw: Int32Array, to: Int32Array): void {
   let a = s[0]!, b = s[1]!, c = s[2]!, d = s[3]!, e = s[4]!, f = s[5]!, g = s[6]!, h = s[7]!;
   for (let i = 0; i < 64; i += 8) {
     h = (h + (((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))) + (g ^ (e & (f ^ g))) + kw[i]!) | 0; d = (d + h) | 0; h = (h + (((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10))) + ((a & b) | (c & (a | b)))) | 0;
@@ -78,10 +81,10 @@ export function compressScheduled(s: Int32Array, kw: Int32Array): void {
     b = (b + (((g >>> 6) | (g << 26)) ^ ((g >>> 11) | (g << 21)) ^ ((g >>> 25) | (g << 7))) + (a ^ (g & (h ^ a))) + kw[i + 6]!) | 0; f = (f + b) | 0; b = (b + (((c >>> 2) | (c << 30)) ^ ((c >>> 13) | (c << 19)) ^ ((c >>> 22) | (c << 10))) + ((c & d) | (e & (c | d)))) | 0;
     a = (a + (((f >>> 6) | (f << 26)) ^ ((f >>> 11) | (f << 21)) ^ ((f >>> 25) | (f << 7))) + (h ^ (f & (g ^ h))) + kw[i + 7]!) | 0; e = (e + a) | 0; a = (a + (((b >>> 2) | (b << 30)) ^ ((b >>> 13) | (b << 19)) ^ ((b >>> 22) | (b << 10))) + ((b & c) | (d & (b | c)))) | 0;
   }
-  s[0] = (s[0]! + a) | 0; s[1] = (s[1]! + b) | 0;
-  s[2] = (s[2]! + c) | 0; s[3] = (s[3]! + d) | 0;
-  s[4] = (s[4]! + e) | 0; s[5] = (s[5]! + f) | 0;
-  s[6] = (s[6]! + g) | 0; s[7] = (s[7]! + h) | 0;
+  to[0] = (s[0]! + a) | 0; to[1] = (s[1]! + b) | 0;
+  to[2] = (s[2]! + c) | 0; to[3] = (s[3]! + d) | 0;
+  to[4] = (s[4]! + e) | 0; to[5] = (s[5]! + f) | 0;
+  to[6] = (s[6]! + g) | 0; to[7] = (s[7]! + h) | 0;
 }
 
 /** The expanded message of a constant block, round constants added: 64 words for `compressScheduled`. */

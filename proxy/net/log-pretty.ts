@@ -1,5 +1,6 @@
 /** The thread behind `--pretty`: turns pino's JSON lines into lines for people. */
 import { Writable } from 'node:stream';
+import { pino } from 'pino';
 
 const KNOWN = new Set(['level', 'time', 'process', 'msg', 'pid', 'hostname']);
 
@@ -24,16 +25,20 @@ export function prettyLine(line: string): string {
   return head.join(' ').trimEnd();
 }
 
-/** Entry point that pino's thread calls: a stream that takes JSON lines and writes to standard output. */
+/**
+ * Entry point that pino's thread calls: a stream that takes JSON lines and writes to the descriptor itself. A thread's own
+ * `process.stdout` goes through the main thread, which at an exit waits for this one.
+ */
 export default function prettyStream(): Writable {
+  const output = pino.destination({ fd: 1, sync: true });
   let partial = '';
   return new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
       const lines = (partial + chunk.toString()).split('\n');
       partial = lines.pop() ?? '';
-      if (lines.length === 0) return done();
-      process.stdout.write(`${lines.map(prettyLine).join('\n')}\n`, () => done());
+      if (lines.length > 0) output.write(`${lines.map(prettyLine).join('\n')}\n`);
+      done();
     },
   });
 }

@@ -44,11 +44,12 @@ export class LineSplitter {
     let lineFrom = from;
     let lineEnd = end;
     if (this.#pending !== undefined) {
-      if (this.#pendingBytes + (end - from) > this.#lineBytesMax + 1) return this.#drop();
+      if (this.#pendingBytes + (end - from) > this.#lineBytesMax + 1) return false;
       line = Buffer.concat([this.#pending.subarray(0, this.#pendingBytes), bytes.subarray(from, end)]);
       lineFrom = 0;
       lineEnd = line.length;
-      this.#drop();
+      this.#pending = undefined;
+      this.#pendingBytes = 0;
     }
     if (lineEnd > lineFrom && line[lineEnd - 1] === CARRIAGE_RETURN) lineEnd--;
     if (lineEnd - lineFrom > this.#lineBytesMax) return false;
@@ -60,7 +61,7 @@ export class LineSplitter {
   #keep(bytes: Buffer, from: number): boolean {
     const needed = this.#pendingBytes + (bytes.length - from);
     // One more than the limit may still end in the carriage return of a line ending.
-    if (needed > this.#lineBytesMax + 1) return this.#drop();
+    if (needed > this.#lineBytesMax + 1) return false;
     if (this.#pending === undefined || this.#pending.length < needed) {
       const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_PENDING_BYTES, needed * 2));
       this.#pending?.copy(grown, 0, 0, this.#pendingBytes);
@@ -69,11 +70,5 @@ export class LineSplitter {
     bytes.copy(this.#pending, this.#pendingBytes, from);
     this.#pendingBytes = needed;
     return true;
-  }
-
-  #drop(): false {
-    this.#pending = undefined;
-    this.#pendingBytes = 0;
-    return false;
   }
 }

@@ -39,7 +39,7 @@ const BRANCHES_MAX = 32;
 const HASH_BYTES = 32;
 
 /** 32 bytes with the bytes of each 4-byte word reversed; its own inverse. */
-export function swapWords(bytes: Uint8Array): Uint8Array {
+function swapWords(bytes: Uint8Array): Uint8Array {
   const swapped = Buffer.from(bytes).swap32();
   return new Uint8Array(swapped.buffer, swapped.byteOffset, swapped.length).slice();
 }

@@ -10,8 +10,8 @@ export interface SetDifficultyMessage {
   readonly difficulty: string;
 }
 
-/** Bounds that keep exact arithmetic on the text cheap; real difficulties are far inside. */
-const DIFFICULTY_TEXT = /^(\d{1,40})(?:\.(\d{1,60}))?(?:[eE]([+-]?\d{1,2}))?$/;
+/** Digits, fraction, exponent. The bounds keep exact arithmetic on the text cheap; real difficulties are far inside. */
+export const DIFFICULTY_TEXT = /^(\d{1,40})(?:\.(\d{1,60}))?(?:[eE]([+-]?\d{1,2}))?$/;
 const RAW_PARAM = /"params"\s*:\s*(?:\[\s*)?(-?\d[\d.eE+-]*)/;
 
 /** Whether a decimal text is a difficulty: positive and of sane length. */

@@ -8,6 +8,19 @@ import type { Job } from '../mining/job.ts';
 import { PreparedJob } from '../mining/kernel.ts';
 import { grantableMask, type Convention } from '../mining/versions.ts';
 
+/** What a header is made of besides ntime, version and nonce. A header can be found once for it, under whichever of its jobs. */
+export interface Work {
+  readonly identity: string;
+  /** Hex. */
+  readonly prevhash: string;
+  /** Its jobs that shares may still name, oldest first, on whatever link. */
+  readonly jobs: LiveJob[];
+  /** The latest ntime any of its jobs was sent with. */
+  ntime: number;
+  /** A share of it was counted: were it forgotten, one could be counted again. */
+  claimed: boolean;
+}
+
 /** A job under the id that machines know it by. */
 export interface LiveJob {
   readonly number: number;
@@ -16,6 +29,8 @@ export interface LiveJob {
   readonly link: number;
   /** The number of the job as the pool sent it; equals `number` unless this is a refresh. */
   readonly original: number;
+  /** Sent to a few sessions by name, not to all of its link. */
+  readonly exclusive: boolean;
   readonly poolJobId: string;
   readonly clean: boolean;
   readonly content: Job;
@@ -23,7 +38,7 @@ export interface LiveJob {
   /** Bytes between coinb1 and coinb2: zeros ‖ prefix ‖ extranonce2, the zeros only for sessions with a smaller layout. */
   readonly slotBytes: number;
   readonly prepared: PreparedJob;
-  readonly identity: string;
+  readonly work: Work;
   /** Upstream difficulty as the text received, its target and the largest 2^k below it. */
   readonly difficulty: string;
   readonly target: TargetWords;
@@ -35,6 +50,8 @@ export interface LiveJob {
   readonly height: number;
   /** ntime as the pool sent it: its window for shares starts here, also for a refresh. */
   readonly poolNtime: number;
+  /** Seconds after `poolNtime` that a share may carry. */
+  readonly ntimeRollS: number;
   readonly receivedWall: number;
   readonly receivedMono: number;
   ended: boolean;
@@ -49,6 +66,7 @@ export interface NewJob {
   readonly slotBytes: number;
   readonly difficulty: string;
   readonly convention: Convention | 'auto';
+  readonly ntimeRollS: number;
   readonly coinbaseSats: bigint;
   readonly height: number;
   readonly wallMs: number;
@@ -56,11 +74,6 @@ export interface NewJob {
 }
 
 const RETIRED_MAX = 4096;
-
-interface Work {
-  readonly prevhash: string;
-  jobs: number;
-}
 
 export class JobBook {
   private readonly byId = new Map<string, LiveJob>();
@@ -71,19 +84,22 @@ export class JobBook {
   private readonly duplicates: DuplicateSets;
   private readonly jobsPerLinkMax: number;
   private readonly bootTag: string;
+  private readonly departed: (job: LiveJob) => void;
   private counter = 0;
 
-  constructor(bootTag: string, jobsPerLinkMax: number, duplicatesMax: number) {
+  /** `departed` is told of each job that no share can name any more. */
+  constructor(bootTag: string, jobsPerLinkMax: number, duplicatesMax: number, departed: (job: LiveJob) => void) {
     this.bootTag = bootTag;
     this.jobsPerLinkMax = jobsPerLinkMax;
     this.duplicates = new DuplicateSets(duplicatesMax);
+    this.departed = departed;
   }
 
   find(id: string): LiveJob | undefined {
     return this.byId.get(id);
   }
 
-  /** Every job that a share or a pool verdict may still refer to, oldest first within its link. */
+  /** Every job that a share may still name, oldest first within its link. */
   *all(): Generator<LiveJob> {
     for (const jobs of this.byLink.values()) yield* jobs;
   }
@@ -95,7 +111,9 @@ export class JobBook {
 
   /** The newest job of a link that machines may work on. */
   current(link: number): LiveJob | undefined {
-    return this.byLink.get(link)?.findLast((job) => !job.ended);
+    const jobs = this.byLink.get(link);
+    const newest = jobs?.at(-1);
+    return newest?.ended === true ? jobs?.findLast((job) => !job.ended) : newest;
   }
 
   private nextId(): string {
@@ -103,32 +121,51 @@ export class JobBook {
     return this.bootTag + this.counter.toString(16).padStart(4, '0');
   }
 
-  /** Adds a pool's job; undefined when its work was retired: a header of it might be counted a second time. */
-  add(from: NewJob): LiveJob | undefined {
-    const identity = workIdentity(from.content);
+  private workOf(job: Job): Work | undefined {
+    const identity = workIdentity(job);
     if (this.retired.has(identity)) return undefined;
+    let work = this.works.get(identity);
+    if (work === undefined) {
+      work = { identity, prevhash: Buffer.from(job.prevhash).toString('hex'), jobs: [], ntime: 0, claimed: false };
+      this.works.set(identity, work);
+    }
+    return work;
+  }
+
+  /**
+   * Adds a pool's job; undefined when its work was retired: a header of it might be counted a second time. Work that was
+   * sent before gets a later ntime, because firmware would search the same space again.
+   */
+  add(from: NewJob): LiveJob | undefined {
+    const work = this.workOf(from.content);
+    if (work === undefined) return undefined;
     if (from.clean) this.endAll(from.link);
     const id = this.nextId();
+    const poolNtime = from.content.ntime;
+    const ntime = Math.min(Math.max(poolNtime, work.ntime + 1), poolNtime + from.ntimeRollS);
+    const content: Job = ntime === poolNtime ? from.content : { ...from.content, ntime };
     const job: LiveJob = {
       number: this.counter,
       id,
       link: from.link,
       original: this.counter,
+      exclusive: false,
       poolJobId: from.poolJobId,
       clean: from.clean,
-      content: from.content,
+      content,
       paddingBytes: from.paddingBytes,
       slotBytes: from.slotBytes,
-      prepared: new PreparedJob(from.content),
-      identity,
+      prepared: new PreparedJob(content),
+      work,
       difficulty: from.difficulty,
       target: targetWords(difficultyTarget(from.difficulty)),
       ceiling: exponentFloor(from.difficulty),
-      networkTarget: targetWords(nBitsTarget(from.content.nBits)),
-      grantMask: grantableMask(from.convention, from.content.version, from.content.versionMask),
+      networkTarget: targetWords(nBitsTarget(content.nBits)),
+      grantMask: grantableMask(from.convention, content.version, content.versionMask),
       coinbaseSats: from.coinbaseSats,
       height: from.height,
-      poolNtime: from.content.ntime,
+      poolNtime,
+      ntimeRollS: from.ntimeRollS,
       receivedWall: from.wallMs,
       receivedMono: from.monoMs,
       ended: false,
@@ -137,12 +174,15 @@ export class JobBook {
     return job;
   }
 
-  /** The same work under a new id with an advanced ntime and the mask now in force; difficulty changes only with a pool's own notify. */
-  refresh(of: LiveJob, ntime: number, versionMask: number, convention: Convention | 'auto'): LiveJob {
+  /**
+   * The same work under a new id with an advanced ntime and the mask now in force; difficulty changes only with a pool's
+   * own notify. `exclusive`: it will be sent to some sessions only.
+   */
+  refresh(of: LiveJob, ntime: number, versionMask: number, convention: Convention | 'auto', exclusive: boolean): LiveJob {
     const id = this.nextId();
     const content: Job = { ...of.content, ntime, versionMask };
     const grantMask = grantableMask(convention, content.version, versionMask);
-    const job: LiveJob = { ...of, number: this.counter, id, clean: false, content, grantMask };
+    const job: LiveJob = { ...of, number: this.counter, id, clean: false, content, grantMask, exclusive };
     this.keep(job);
     return job;
   }
@@ -152,17 +192,18 @@ export class JobBook {
     const jobs = this.byLink.get(job.link) ?? [];
     jobs.push(job);
     this.byLink.set(job.link, jobs);
-    const work = this.works.get(job.identity) ?? { prevhash: Buffer.from(job.content.prevhash).toString('hex'), jobs: 0 };
-    work.jobs += 1;
-    this.works.set(job.identity, work);
+    job.work.jobs.push(job);
+    job.work.ntime = Math.max(job.work.ntime, job.content.ntime);
     while (jobs.length > this.jobsPerLinkMax) this.forget(jobs.shift()!);
   }
 
   private forget(job: LiveJob): void {
     job.ended = true;
     this.byId.delete(job.id);
-    const work = this.works.get(job.identity);
-    if (work !== undefined) work.jobs -= 1;
+    const { jobs } = job.work;
+    const at = jobs.indexOf(job);
+    if (at >= 0) jobs.splice(at, 1);
+    this.departed(job);
   }
 
   /** Ends the jobs of a link: their shares are stale from now on. */
@@ -182,19 +223,33 @@ export class JobBook {
    */
   claim(job: LiveJob, hash: Uint8Array): 'new' | 'duplicate' | 'retired' {
     for (;;) {
-      const outcome = this.duplicates.claim(job.identity, hash);
-      if (outcome !== 'full') return outcome;
-      const oldest = [...this.works].find(([identity, work]) => work.jobs === 0 && identity !== job.identity) ?? [...this.works][0]!;
-      this.retire(oldest[0]);
-      if (oldest[0] === job.identity) return 'retired';
+      const outcome = this.duplicates.claim(job.work.identity, hash);
+      if (outcome !== 'full') {
+        job.work.claimed = true;
+        return outcome;
+      }
+      const oldest = this.oldestWork(job.work);
+      this.retire(oldest);
+      if (oldest === job.work) return 'retired';
     }
   }
 
-  private retire(identity: string): void {
-    for (const job of this.all()) if (job.identity === identity) job.ended = true;
-    this.works.delete(identity);
-    this.duplicates.drop(identity);
-    this.retired.add(identity);
+  private oldestWork(working: Work): Work {
+    let oldest: Work | undefined;
+    for (const work of this.works.values()) {
+      if (!work.claimed) continue;
+      if (work.jobs.length === 0) return work;
+      oldest ??= work;
+    }
+    return oldest ?? working;
+  }
+
+  private retire(work: Work): void {
+    for (const job of work.jobs) job.ended = true;
+    this.works.delete(work.identity);
+    if (!work.claimed) return;
+    this.duplicates.drop(work.identity);
+    this.retired.add(work.identity);
     if (this.retired.size > RETIRED_MAX) this.retired.delete(this.retired.values().next().value!);
   }
 
@@ -203,10 +258,10 @@ export class JobBook {
     const building = new Set<string>();
     for (const jobs of this.byLink.values()) {
       const current = jobs.findLast((job) => !job.ended) ?? jobs.at(-1);
-      if (current !== undefined) building.add(Buffer.from(current.content.prevhash).toString('hex'));
+      if (current !== undefined) building.add(current.work.prevhash);
     }
-    for (const [identity, work] of this.works) {
-      if (work.jobs === 0 && !building.has(work.prevhash)) this.retire(identity);
+    for (const work of this.works.values()) {
+      if (work.jobs.length === 0 && !building.has(work.prevhash)) this.retire(work);
     }
   }
 }

@@ -270,7 +270,8 @@ export class Link {
     }
     this.extranonce1 = read.extranonce1;
     this.extranonce2Bytes = read.extranonce2Bytes;
-    const { user, password, difficulty } = this.config;
+    const { user, difficulty } = this.config;
+    const password = this.config.passwordDifficulty ? `${this.config.password},d=${difficulty}` : this.config.password;
     const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
     this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, password]) + suggest);
   }

@@ -1,11 +1,11 @@
 /** What is live, as facts, for the head of a journal segment: shares after it must be provable from that segment alone. */
 import type { BindFact, Fact, JobFact, LinkFact, SessionFact } from './facts.ts';
 import type { LiveJob } from './book.ts';
-import type { FarmState } from './farm.ts';
+import type { FarmState } from './state.ts';
 import type { Link } from './link.ts';
 import type { Bind, Session } from './session.ts';
 
-export function linkFact(link: Link, atMs: number): LinkFact {
+export function linkFact(link: Link): LinkFact {
   return {
     type: 'link',
     link: link.number,
@@ -14,7 +14,7 @@ export function linkFact(link: Link, atMs: number): LinkFact {
     user: link.config.user,
     extranonce1: link.extranonce1,
     extranonce2Bytes: link.extranonce2Bytes,
-    atMs,
+    atMs: link.subscribedWall,
   };
 }
 
@@ -34,7 +34,7 @@ export function jobFact(job: LiveJob): JobFact {
   };
 }
 
-export function sessionFact(session: Session, atMs: number): SessionFact {
+export function sessionFact(session: Session): SessionFact {
   return {
     type: 'session',
     session: session.number,
@@ -44,26 +44,26 @@ export function sessionFact(session: Session, atMs: number): SessionFact {
     prefix: session.prefix,
     extranonce2Bytes: session.extranonce2Bytes,
     userAgent: session.userAgent,
-    atMs,
+    atMs: session.subscribedWall,
   };
 }
 
-export function bindFact(session: Session, bind: Bind, atMs: number): BindFact {
-  return { type: 'bind', bind: bind.number, session: session.number, worker: bind.worker, lessee: bind.lessee, atMs };
+export function bindFact(session: Session, bind: Bind): BindFact {
+  return { type: 'bind', bind: bind.number, session: session.number, worker: bind.worker, lessee: bind.lessee, atMs: bind.atMs };
 }
 
-function* sessionFacts(session: Session, atMs: number): Generator<Fact> {
+/** A session, its names and its difficulty; nothing before it subscribed. */
+export function* sessionFacts(session: Session, atMs: number): Generator<Fact> {
   if (session.sessionId === '') return;
-  yield sessionFact(session, session.subscribedWall);
-  for (const bind of session.binds) if (bind.number !== 0) yield bindFact(session, bind, session.subscribedWall);
+  yield sessionFact(session);
+  for (const bind of session.binds) if (bind.number !== 0) yield bindFact(session, bind);
   if (session.exponent !== undefined) yield { type: 'difficulty', session: session.number, exponent: session.exponent, atMs };
 }
 
-/** Links with jobs, their jobs (refreshes as jobs of their own), sessions, names and difficulties. */
-export function* liveFacts(state: FarmState, links: readonly Link[]): Generator<Fact> {
-  const atMs = state.now.wallMs;
-  for (const link of links) if (link.extranonce2Bytes > 0) yield linkFact(link, atMs);
+/** Links, their jobs (refreshes as jobs of their own), sessions, names and difficulties, and what has gone but is still referred to. */
+export function* liveFacts(state: FarmState): Generator<Fact> {
+  for (const link of state.links.values()) if (link.subscribedWall > 0) yield linkFact(link);
+  yield* state.departed.facts();
   for (const job of state.book.all()) yield jobFact(job);
-  for (const session of state.sessions) yield* sessionFacts(session, atMs);
-  for (const session of state.lingering.keys()) yield* sessionFacts(session, atMs);
+  for (const session of state.sessions) yield* sessionFacts(session, state.now.wallMs);
 }

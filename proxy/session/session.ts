@@ -10,20 +10,39 @@ import type { SessionState } from './states.ts';
 /** An authorised name of a session. */
 export interface Bind {
   /** Number for the journal; 0 until the session has subscribed. */
-  number: number;
+  readonly number: number;
   readonly worker: string;
   readonly lessee: string;
+  /** When the binding was written down; 0 until then. */
+  readonly atMs: number;
 }
 
-/** All jobs of `link` numbered from..to were sent to this session with credit 2^exponent. */
+/** All broadcast jobs of `link` numbered from..to were sent to this session with credit 2^exponent; or one job sent to few. */
 interface Span {
   readonly link: number;
   readonly from: number;
   to: number;
   readonly exponent: number;
+  readonly exclusive: boolean;
+}
+
+/** What of a job decides at which k a session has it. */
+export interface SentJob {
+  readonly link: number;
+  readonly number: number;
+  readonly exclusive: boolean;
+}
+
+/** Rejects counted and not yet journaled. */
+export interface Uncounted {
+  readonly bind: number;
+  readonly verdict: RejectVerdict;
+  count: number;
 }
 
 const SPANS_MAX = 32;
+const EMPTY = new Uint8Array(0);
+const NO_REJECTS: ReadonlyMap<RejectVerdict, number> = new Map();
 
 export class Session {
   /** Number for the journal; a new one when the prefix changes in mid-connection. */
@@ -35,7 +54,7 @@ export class Session {
   sessionId = '';
   subscribedWall = 0;
   userAgent = '';
-  prefix: Uint8Array = new Uint8Array(0);
+  prefix: Uint8Array = EMPTY;
   extranonce2Bytes = 0;
   /** In order of authorisation; nearly always one. */
   readonly binds: Bind[] = [];
@@ -56,23 +75,24 @@ export class Session {
   takesExtranonce = false;
   /** The next job sent must end all earlier ones. */
   cleanNext = true;
-  /** Set when its extranonce layout fits no live link of its route. */
-  homeless = false;
+  /** Set when its extranonce layout fits no live link of its route, with the moment it was. */
+  homelessMono: number | undefined;
   lastInputMono: number;
   lastShareMs: number | undefined;
   acceptedTotal = 0;
-  readonly rejects = new Map<RejectVerdict, number>();
-  /** Rejects counted and not yet journaled, by name and verdict. */
-  readonly uncounted = new Map<string, { bind: number; verdict: RejectVerdict; count: number }>();
   journaledRejects = 0;
+  refusedNames = 0;
   /** Replies waiting for the journal or the pool. */
   pendingReplies = 0;
   /** Forwarded shares the pool has not answered. */
   pendingPool = 0;
   window: ShareWindow | undefined;
-  private spans: Span[] = [];
-  /** It left its link since the last job: jobs broadcast meanwhile were not sent to it. */
-  moved = false;
+  private spans: Span[] | undefined;
+  /** Jobs may have been broadcast on its link that were not sent to it: the next one begins a new span. */
+  private missedJobs = false;
+  /** Both only once there is something in them: most sessions never see a reject. */
+  private rejectCounts: Map<RejectVerdict, number> | undefined;
+  private uncounted: Uncounted[] | undefined;
 
   constructor(number: number, site: string, address: string, monoMs: number) {
     this.number = number;
@@ -82,41 +102,90 @@ export class Session {
     this.lastInputMono = monoMs;
   }
 
-  /** Notes that job `number` of `link` is being sent at 2^exponent; every job of the link since the span began was sent too. */
-  sent(link: number, number: number, exponent: number, monoMs: number): void {
+  /** The remote address without its port. */
+  get host(): string {
+    return this.address.slice(0, this.address.lastIndexOf(':'));
+  }
+
+  /** Its extranonce layout fits no live link of its route. */
+  get homeless(): boolean {
+    return this.homelessMono !== undefined;
+  }
+
+  /** It leaves its link: what is broadcast there from now on is not sent to it. */
+  leaveLink(): void {
+    this.link?.sessions.delete(this);
+    this.link = undefined;
+    this.missedJobs = true;
+  }
+
+  /** Notes that `job` is being sent at 2^exponent. */
+  sent(job: SentJob, exponent: number, monoMs: number): void {
     this.window ??= new ShareWindow(monoMs);
+    this.spans ??= [];
     const last = this.spans.at(-1);
-    if (last !== undefined && last.link === link && last.exponent === exponent && !this.moved) {
-      last.to = number;
+    const continues = last !== undefined && last.link === job.link && last.exponent === exponent && !last.exclusive;
+    if (continues && !job.exclusive && !this.missedJobs) {
+      last.to = job.number;
       return;
     }
-    this.moved = false;
-    this.spans.push({ link, from: number, to: number, exponent });
+    // A job for few says nothing about the broadcasts before the next one.
+    this.missedJobs = this.missedJobs && job.exclusive;
+    this.spans.push({ link: job.link, from: job.number, to: job.number, exponent, exclusive: job.exclusive });
     if (this.spans.length > SPANS_MAX) this.spans.shift();
   }
 
   /** k of a job as it was sent to this session; undefined when it never was. */
-  exponentOf(link: number, number: number): number | undefined {
-    for (let index = this.spans.length - 1; index >= 0; index -= 1) {
-      const span = this.spans[index]!;
-      if (span.link === link && number >= span.from && number <= span.to) return span.exponent;
+  exponentOf(job: SentJob): number | undefined {
+    const { spans } = this;
+    if (spans === undefined) return undefined;
+    for (let index = spans.length - 1; index >= 0; index -= 1) {
+      const span = spans[index]!;
+      if (span.exclusive !== job.exclusive || span.link !== job.link) continue;
+      if (job.number >= span.from && job.number <= span.to) return span.exponent;
     }
     return undefined;
   }
 
   /** A returning machine keeps the jobs it was sent: late shares of them count. */
   inherit(earlier: Session): void {
-    this.spans = earlier.spans;
+    this.spans = earlier.spans?.map((span) => ({ ...span }));
+    this.missedJobs = true;
     this.convention = earlier.convention;
   }
 
   /** The old prefix's jobs end: a share of theirs would be assembled with the new prefix. */
   forgetJobs(): void {
-    this.spans = [];
+    this.spans = undefined;
   }
 
   bindOf(worker: string): Bind | undefined {
     for (const bind of this.binds) if (bind.worker === worker) return bind;
     return undefined;
+  }
+
+  /** Rejects of the whole session by verdict. */
+  get rejects(): ReadonlyMap<RejectVerdict, number> {
+    return this.rejectCounts ?? NO_REJECTS;
+  }
+
+  rejected(verdict: RejectVerdict): void {
+    this.rejectCounts ??= new Map();
+    this.rejectCounts.set(verdict, (this.rejectCounts.get(verdict) ?? 0) + 1);
+  }
+
+  /** Counts a reject that is not journaled one by one. `bind` 0: under no bound name. */
+  countReject(bind: number, verdict: RejectVerdict): void {
+    this.uncounted ??= [];
+    const entry = this.uncounted.find((one) => one.bind === bind && one.verdict === verdict);
+    if (entry === undefined) this.uncounted.push({ bind, verdict, count: 1 });
+    else entry.count += 1;
+  }
+
+  /** The rejects counted since the last call. */
+  takeUncounted(): readonly Uncounted[] {
+    const taken = this.uncounted ?? [];
+    this.uncounted = undefined;
+    return taken;
   }
 }

@@ -32,29 +32,58 @@ export function compareFleet(machines: readonly MachineRecord[], journal: Journa
     for (const { headerHex, value, exponent } of replies) if (value) told.set(headerHex, exponent);
     for (const { headerHex } of unanswered) open.add(headerHex);
   }
-  const counts = journal.shares.filter(({ fact }) => fact.verdict === 'accepted' || fact.verdict === 'courtesy');
-  const seen = new Set<string>();
+  const missing = [...told.keys()].filter((header) => !counted.has(header));
+  const unfounded = [...counted.keys()].filter((header) => !told.has(header) && !open.has(header));
+  const found = new Set([...told.keys()].filter((header) => counted.has(header)));
   return {
-    missing: [...told.keys()].filter((header) => !counted.has(header)),
-    unfounded: [...counted.keys()].filter((header) => !told.has(header) && !open.has(header)),
-    twice: counts.map(({ headerHex }) => headerHex).filter((header) => seen.size === seen.add(header).size),
-    otherExponent: [...told].filter(([header, exponent]) => counted.get(header)?.fact.exponent !== exponent).map(([header]) => header),
+    missing: withoutTwins(missing, unfounded),
+    unfounded: withoutTwins(unfounded, missing),
+    twice: twice(journal),
+    otherExponent: [...found].filter((header) => counted.get(header)?.fact.exponent !== told.get(header)),
   };
 }
 
-/** Shares whose pool verdict in the journal is not what the pools booked. Both ways; in-flight ones may be 'unanswered'. */
+/** Digits of the header's version. */
+const VERSION_DIGITS = 8;
+
+/**
+ * `headers` without those of which `others` has the same but for the version. Before a session's version convention is
+ * known all three are tried (reference §11), and at difficulties far below 1 a wrong one fits now and then: such a header
+ * is as good as its own work, but it is not the one the machine had in mind.
+ */
+function withoutTwins(headers: readonly string[], others: readonly string[]): string[] {
+  const tails = new Set(others.map((header) => header.slice(VERSION_DIGITS)));
+  return headers.filter((header) => !tails.has(header.slice(VERSION_DIGITS)));
+}
+
+/** Headers that more than one share counts for. */
+function twice({ shares }: JournalContent): string[] {
+  const seen = new Set<string>();
+  return shares
+    .filter(({ fact }) => fact.verdict === 'accepted' || fact.verdict === 'courtesy')
+    .map(({ headerHex }) => headerHex)
+    .filter((header) => seen.size === seen.add(header).size);
+}
+
+/**
+ * Where the pools' books and the journal's pool verdicts differ, both ways. A pool that refuses a share as stale does not
+ * assemble its header, so that only acceptance is compared by header; an answer lost with its link is 'unanswered'.
+ */
 export function comparePools(pools: readonly SimulatedPool[], journal: JournalContent): string[] {
   const booked = new Map(pools.flatMap((pool) => [...pool.headers]));
   const wrong: string[] = [];
+  const forwarded = new Set<string>();
   for (const { headerHex, poolVerdict, fact } of journal.shares) {
     const theirs = booked.get(headerHex);
+    if (fact.forwarding === 'forwarded') forwarded.add(headerHex);
     if (poolVerdict === undefined) {
       if (fact.forwarding === 'forwarded') wrong.push(`${headerHex} was forwarded but has no pool verdict`);
-    } else if (poolVerdict.verdict !== 'unanswered' && theirs?.accepted !== (poolVerdict.verdict === 'accepted')) {
+    } else if (poolVerdict.verdict !== 'unanswered' && (theirs?.accepted === true) !== (poolVerdict.verdict === 'accepted')) {
       wrong.push(`${headerHex}: journal says ${poolVerdict.verdict}, the pool ${String(theirs?.accepted)}`);
     } else if (poolVerdict.verdict === 'accepted' && theirs?.difficulty !== poolVerdict.difficulty) {
       wrong.push(`${headerHex}: journal has difficulty ${poolVerdict.difficulty}, the pool ${String(theirs?.difficulty)}`);
     }
   }
+  for (const header of booked.keys()) if (!forwarded.has(header)) wrong.push(`${header} reached a pool but is not journaled as forwarded`);
   return wrong;
 }

@@ -81,6 +81,13 @@ describe('candidateVersions', () => {
     ]);
   });
 
+  it('finds the version of a client that sends only what the job has not (rolled & ~jobVersion)', () => {
+    const job = 0x32ef0000;
+    const rolled = 0x00b4e000;
+    const header = (job | rolled) >>> 0;
+    expect(candidateVersions(job, MASK, rolled & ~job, undefined).map(({ version }) => version)).toContain(header);
+  });
+
   it('takes the full header version as bits', () => {
     expect(candidateVersions(0x20000000, MASK, 0x20b44000, undefined)).toEqual([{ convention: undefined, version: 0x20b44000 }]);
     expect(candidateVersions(0x20000000, 0, 0x20000000, undefined)).toEqual([{ convention: undefined, version: 0x20000000 }]);

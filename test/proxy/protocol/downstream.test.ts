@@ -177,6 +177,20 @@ describe('formats', () => {
     for (const line of lines) expect(line.indexOf('\n')).toBe(line.length - 1);
   });
 
+  it('notifications carry id null, which LuxOS insists on', () => {
+    const wire = { prevhash: '00', coinb1: '00', coinb2: '00', branches: [], version: '20000000', nBits: '1d00ffff' };
+    const lines = [
+      formatNotify('1f', wire, 5, true),
+      formatSetDifficulty(0),
+      formatSetExtranonce('00', 4),
+      formatSetVersionMask(0),
+    ];
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('id', null);
+    expect(lines[0]).toBe(
+      '{"id":null,"method":"mining.notify","params":["1f","00","00","00",[],"20000000","1d00ffff","00000005",true]}\n',
+    );
+  });
+
   it.each([
     [0, '1'],
     [16, '65536'],

@@ -1,0 +1,106 @@
+/** What the parts of the farm share: who is connected, what is known, and the numbers given so far. */
+import type { Config } from '../../config/schema.ts';
+import type { Random } from '../../config/world.ts';
+import { JobBook, type LiveJob } from './book.ts';
+import { Departed } from './departed.ts';
+import type { Fact } from './facts.ts';
+import type { Link } from './link.ts';
+import { jobFact } from './live-facts.ts';
+import { Prefixes } from './prefixes.ts';
+import { Replies } from './replies.ts';
+import { compileRoutes, type Route } from './routes.ts';
+import type { Session } from './session.ts';
+import { zeroCounters, type Counters, type Learnt, type Now, type Sink } from './sink.ts';
+
+export interface FarmOptions {
+  readonly config: Config;
+  readonly random: Random;
+  readonly sink: Sink;
+  /** Where allocation of prefixes of each length (1–4 bytes) begins in this run; no earlier run used what follows. */
+  readonly prefixStart: Readonly<Record<number, number>>;
+  /** What pools gave in earlier runs. */
+  readonly learnt: ReadonlyMap<string, Learnt>;
+}
+
+/** An ended session whose machine may come back. */
+export interface Resumable {
+  readonly session: Session;
+  readonly untilMono: number;
+}
+
+export class FarmState {
+  readonly config: Config;
+  readonly random: Random;
+  readonly sink: Sink;
+  readonly counters: Counters;
+  readonly routes: readonly Route[];
+  readonly book: JobBook;
+  readonly replies: Replies;
+  readonly prefixes: Prefixes;
+  readonly sessions = new Set<Session>();
+  /** Sessions that ended, by session id, for as long as their machine may resume. Oldest first. */
+  readonly resumable = new Map<string, Resumable>();
+  /** By session id, while the connection lives. */
+  readonly bySessionId = new Map<string, Session>();
+  /** Connections per remote address. */
+  readonly byHost = new Map<string, number>();
+  /** Last wish of vardiff per worker name, so that a reconnecting machine does not start over. Oldest first. */
+  readonly wishes = new Map<string, number>();
+  /** Links by number: the live ones and the dead whose jobs may still be answered. */
+  readonly links = new Map<number, Link>();
+  /** Links that give work, by pool. */
+  readonly liveLinks = new Map<string, Link>();
+  readonly learnt: Map<string, Learnt>;
+  readonly departed = new Departed();
+  /** The instant of the event being handled. */
+  now: Now;
+  /** Sequence of the last fact appended to the journal. */
+  lastSequence = 0;
+  durableSequence = 0;
+  private sessionCount = 0;
+  private bindCount = 0;
+  private shareCount = 0;
+
+  constructor(options: FarmOptions, now: Now) {
+    const { config, random, sink } = options;
+    this.config = config;
+    this.random = random;
+    this.sink = sink;
+    this.counters = zeroCounters();
+    this.routes = compileRoutes(config.routes);
+    const bootTag = random.u32().toString(16).padStart(8, '0').slice(0, 4);
+    const departed = (job: LiveJob): void => this.jobDeparted(job);
+    this.book = new JobBook(bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);
+    this.replies = new Replies(sink, this.counters, (fact) => this.journal(fact));
+    this.prefixes = new Prefixes(options.prefixStart, config.timeouts.prefixQuarantineMs);
+    this.learnt = new Map(options.learnt);
+    this.now = now;
+  }
+
+  /** Appends a fact to the journal and returns its sequence. */
+  journal(fact: Fact): number {
+    const sequence = this.sink.journal(fact);
+    if (sequence > this.lastSequence) this.lastSequence = sequence;
+    return sequence;
+  }
+
+  nextSession(): number {
+    this.sessionCount += 1;
+    return this.sessionCount;
+  }
+
+  nextBind(): number {
+    this.bindCount += 1;
+    return this.bindCount;
+  }
+
+  nextShare(): number {
+    this.shareCount += 1;
+    return this.shareCount;
+  }
+
+  private jobDeparted(job: LiveJob): void {
+    const link = this.links.get(job.link);
+    this.departed.add([jobFact(job)], this.lastSequence, () => link !== undefined && link.pending.size > 0 && link.awaits(job.number));
+  }
+}

@@ -1,0 +1,178 @@
+/** The fold: the same facts give the same tables, however they are cut, restarted and killed. */
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Accountant } from '../../accounting/accountant.ts';
+import { journalDirectory, ledgerFile, Store } from '../../accounting/store.ts';
+import type { Fact } from '../../proxy/session/facts.ts';
+import { seededRandom } from '../../config/world.ts';
+import { manualWorld, recordFarm, writeJournal } from './farm.ts';
+import { dump } from './tables.ts';
+
+const FACTS = 1500;
+let root = '';
+let made = 0;
+const farm = recordFarm(7, FACTS);
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'wb-fold-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function newDir(): string {
+  made += 1;
+  return join(root, String(made));
+}
+
+function drain(accountant: Accountant, steps = Infinity): void {
+  for (let step = 0; step < steps; step += 1) if (accountant.step() === 0) return;
+}
+
+function open(dataDir: string, batchRecords = 200_000, alive = false): Accountant {
+  return Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => alive, limits: { batchRecords, batchRows: 50_000 } });
+}
+
+function tablesOf(dataDir: string): Record<string, string[]> {
+  const store = Store.open(dataDir, { readonly: true });
+  try {
+    return dump(store);
+  } finally {
+    store.close();
+  }
+}
+
+async function journal(segmentBytes: number, commitFacts = 40, onCommit?: (dataDir: string) => void): Promise<string> {
+  const dataDir = newDir();
+  await writeJournal({ directory: journalDirectory(dataDir), seed: 3, ...farm, segmentBytes, commitFacts, onCommit: () => onCommit?.(dataDir) });
+  return dataDir;
+}
+
+/** The counts a ledger must come to, straight from the facts. */
+function expectedAccepted(facts: readonly Fact[]): number {
+  return facts.filter((fact) => fact.type === 'share' && fact.verdict === 'accepted').length;
+}
+
+describe('the fold', () => {
+  let reference: Record<string, string[]> = {};
+  beforeAll(async () => {
+    const dataDir = await journal(1 << 26);
+    const accountant = open(dataDir);
+    drain(accountant);
+    expect(accountant.snapshot()).toMatchObject({ caughtUp: true, lagBytes: 0, lagMs: 0, problem: '', corruptRanges: 0, foldedRecords: farm.facts.length });
+    accountant.close();
+    reference = tablesOf(dataDir);
+  });
+
+  it('counts what the facts say', () => {
+    const rows = (table: string): Record<string, unknown>[] => (reference[table] ?? []).map((text) => JSON.parse(text) as Record<string, unknown>);
+    const sum = (table: string, where: (row: Record<string, unknown>) => boolean, column = 'n'): number =>
+      rows(table).filter(where).reduce((total, row) => total + Number(row[column]), 0);
+    const accepted = expectedAccepted(farm.facts);
+    for (const table of ['delivered_minute', 'delivered_hour', 'delivered_day', 'worker_hour', 'total']) {
+      expect(sum(table, (row) => row['verdict'] === 'accepted')).toBe(accepted);
+    }
+    const rejected = farm.facts.reduce((total, fact) => total + (fact.type === 'rejects' ? fact.count : fact.type === 'share' && fact.verdict === 'stale' ? 1 : 0), 0);
+    expect(sum('total', (row) => row['verdict'] === 'stale' || row['verdict'] === 'unauthorised')).toBe(rejected);
+    const verdicts = farm.facts.filter((fact) => fact.type === 'pool-verdict').length;
+    for (const table of ['credited_minute', 'credited_hour', 'credited_day', 'credited_total']) expect(sum(table, () => true)).toBe(verdicts);
+    const observed = farm.facts.reduce((total, fact) => total + (fact.type === 'pulse' ? fact.observedMs : 0), 0);
+    expect(sum('observed_minute', () => true, 'observed_ms')).toBe(observed);
+    expect(rows('observed_minute').length).toBeGreaterThan(1);
+    expect(sum('unjournaled_minute', () => true)).toBe(3 * farm.facts.filter((fact) => fact.type === 'unjournaled').length);
+    // Nothing that was journaled without context loss is counted under empty names.
+    expect(sum('delivered_minute', (row) => row['verdict'] === 'accepted' && (row['site'] === '' || row['pool'] === ''))).toBe(0);
+  });
+
+  it('gives the same tables for any segments, batches, restarts and kills', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 2000 }), fc.integer(), async (size, batchRecords, seed) => {
+        const random = seededRandom(seed);
+        const segmentBytes = [20_000, 60_000, 200_000, 1 << 26][size] ?? 0;
+        // The accountant follows while the journal is written, and is killed again and again.
+        let accountant: Accountant | undefined;
+        const dataDir = await journal(segmentBytes, 10 + (random.u32() % 40), (directory) => {
+          accountant ??= open(directory, batchRecords, true);
+          drain(accountant, random.u32() % 12);
+          if (random.u32() % 3 > 0) return;
+          accountant.close();
+          accountant = undefined;
+        });
+        accountant?.close();
+        const last = open(dataDir, batchRecords);
+        drain(last);
+        expect(last.snapshot()).toMatchObject({ caughtUp: true, problem: '', foldedRecords: farm.facts.length });
+        last.close();
+        const tables = tablesOf(dataDir);
+        // A session's end after the last pulse of a segment is known to the second only.
+        const connected = (from: Record<string, string[]>): number =>
+          (from['worker_connected'] ?? []).reduce((total, text) => total + Number((JSON.parse(text) as { connected_ms: number }).connected_ms), 0);
+        expect(Math.abs(connected(tables) - connected(reference))).toBeLessThan(0.01 * connected(reference));
+        expect({ ...tables, worker_connected: [] }).toEqual({ ...reference, worker_connected: [] });
+      }),
+      { numRuns: 6, seed: 5 },
+    );
+  });
+
+  it('gives identical tables, machine time included, for the same segments', async () => {
+    const dataDir = await journal(30_000);
+    const one = open(dataDir);
+    drain(one);
+    one.close();
+    const expected = tablesOf(dataDir);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 900 }), fc.integer(), (batchRecords, seed) => {
+        const random = seededRandom(seed);
+        const copy = newDir();
+        cpSync(journalDirectory(dataDir), journalDirectory(copy), { recursive: true });
+        for (let kills = 0; kills < 8; kills += 1) {
+          const accountant = open(copy, batchRecords);
+          drain(accountant, random.u32() % 30);
+          accountant.close();
+        }
+        const last = open(copy, batchRecords);
+        drain(last);
+        last.close();
+        expect(tablesOf(copy)).toEqual(expected);
+      }),
+      { numRuns: 6, seed: 9 },
+    );
+  });
+
+  it('folds on from a ledger restored from an old copy', async () => {
+    let old = '';
+    const dataDir = await journal(50_000, 100, (directory) => {
+      const accountant = open(directory, 200_000, true);
+      drain(accountant);
+      accountant.close();
+      if (old !== '') return;
+      old = join(root, `old-${made}.sqlite`);
+      const store = Store.open(directory, { readonly: true });
+      // A plain copy of the file would need its WAL.
+      store.close();
+      cpSync(ledgerFile(directory), old);
+    });
+    for (const suffix of ['', '-wal', '-shm']) rmSync(ledgerFile(dataDir) + suffix, { force: true });
+    cpSync(old, ledgerFile(dataDir));
+    const accountant = open(dataDir);
+    drain(accountant);
+    expect(accountant.snapshot()).toMatchObject({ problem: '', foldedRecords: farm.facts.length });
+    accountant.close();
+    expect({ ...tablesOf(dataDir), worker_connected: [] }).toEqual({ ...reference, worker_connected: [] });
+  });
+
+  it('says so when a segment is gone before it was folded whole', async () => {
+    const dataDir = await journal(50_000, 100);
+    const accountant = open(dataDir, 300, true);
+    drain(accountant);
+    accountant.close();
+    const directory = journalDirectory(dataDir);
+    const newest = readdirSync(directory).filter((name) => name.endsWith('.wbj')).toSorted().at(-1) ?? '';
+    rmSync(join(directory, newest));
+    const again = open(dataDir);
+    drain(again);
+    expect(again.snapshot().problem).toContain(`segment ${newest.replace('.wbj', '')} is gone`);
+    again.close();
+  });
+});

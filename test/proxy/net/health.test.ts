@@ -1,0 +1,60 @@
+/** Sentences about what is wrong, and readiness. */
+import { describe, expect, it } from 'vitest';
+import { findProblems, type HealthInputs, isReady } from '../../../proxy/net/health.ts';
+import type { AccountantSnapshot, LinkSnapshot, ProxySnapshot } from '../../../proxy/net/messages.ts';
+import type { InstanceStatus } from '../../../proxy/net/status.ts';
+import { zeroCounters } from '../../../proxy/session/sink.ts';
+
+const LINK: LinkSnapshot = {
+  link: 1, pool: 'main', url: 'stratum+tcp://a:1', state: 'live', sessions: 0, difficulty: '1', extranonce1: '', jobAgeMs: 0, pending: 0, reconnects: 0, lastError: '',
+};
+const HISTOGRAM = { bounds: [], counts: [0], sumSeconds: 0 };
+const PROXY: ProxySnapshot = {
+  process: 'p', pid: 1, startedMs: 0, sessions: 0, sessionsByGroup: {}, links: [LINK], counters: zeroCounters(), closes: {}, fsync: HISTOGRAM, replies: HISTOGRAM,
+  journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 5000 },
+};
+const ACCOUNTANT: AccountantSnapshot = {
+  pid: 2, caughtUp: true, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
+};
+const CHILD = { running: true, looping: false, ageMs: 60_000 };
+const WELL: HealthInputs = { proxy: PROXY, accountant: ACCOUNTANT, proxyChild: CHILD, accountantChild: CHILD, freeBytesMin: 1000 };
+
+describe('problems', () => {
+  const cases: readonly (readonly [string, Partial<HealthInputs>, string | undefined])[] = [
+    ['all well', {}, undefined],
+    ['a proxy process that has just started', { proxy: undefined, proxyChild: { ...CHILD, ageMs: 900 } }, undefined],
+    ['a silent proxy process', { proxy: undefined }, 'The proxy process has not reported for 5 s.'],
+    ['a dead proxy process', { proxyChild: { ...CHILD, running: false } }, 'The proxy process is down and is being started again.'],
+    ['a crash loop', { proxyChild: { ...CHILD, running: false, looping: true } }, 'The proxy process crashes again and again; its log lines say why.'],
+    ['a journal that cannot be written', { proxy: { ...PROXY, journal: { ...PROXY.journal, state: 'failed' } } }, 'The journal cannot be written: shares are answered but counted as unjournaled.'],
+    ['little space', { freeBytesMin: 5001 }, "The journal's disk has 5000 bytes free, less than journal.freeMin (5001)."],
+    ['a mismatch', { proxy: { ...PROXY, counters: { ...zeroCounters(), validationMismatches: 2 } } }, '2 sampled shares were judged differently by bitcoinjs-lib.'],
+    ['no pool', { proxy: { ...PROXY, links: [{ ...LINK, state: 'waiting', lastError: 'refused' }] } }, 'No pool is connected (main: refused).'],
+    ['no link at all', { proxy: { ...PROXY, links: [] } }, 'No pool is connected.'],
+    ['a dead accountant', { accountantChild: { ...CHILD, running: false } }, 'The accountant is down and is being started again.'],
+    ['an accountant in a crash loop', { accountantChild: { ...CHILD, looping: true } }, 'The accountant crashes again and again; mining goes on and the journal keeps what it has not counted.'],
+    ['a silent accountant', { accountant: undefined }, 'The accountant does not answer.'],
+    ['a fold that stopped', { accountant: { ...ACCOUNTANT, problem: 'The ledger is full.' } }, 'The ledger is full.'],
+    ['catching up', { accountant: { ...ACCOUNTANT, caughtUp: false, lagBytes: 9 } }, 'The accountant still folds what was journaled before it started (9 bytes to go).'],
+    ['lag', { accountant: { ...ACCOUNTANT, lagMs: 61_000 } }, 'The ledger is 61 s behind the journal.'],
+    ['corruption', { accountant: { ...ACCOUNTANT, corruptRanges: 1 } }, '1 corrupt ranges in the journal; `weighbridge audit` names them.'],
+  ];
+  it.each(cases)('of %s', (_name, change, expected) => {
+    expect(findProblems({ ...WELL, ...change })).toEqual(expected === undefined ? [] : [expected]);
+  });
+});
+
+describe('readiness', () => {
+  const status = { listening: [{ site: 'north', address: 'a:1' }], proxy: PROXY, accountant: ACCOUNTANT } as unknown as InstanceStatus;
+  const cases: readonly (readonly [Partial<InstanceStatus>, string])[] = [
+    [{}, ''],
+    [{ listening: [] }, 'No listener is open.'],
+    [{ proxy: undefined }, 'The proxy process does not report.'],
+    [{ proxy: { ...PROXY, links: [] } }, 'No pool is connected.'],
+    [{ accountant: undefined }, 'The accountant does not answer.'],
+    [{ accountant: { ...ACCOUNTANT, caughtUp: false } }, 'The accountant has not caught up with the journal.'],
+  ];
+  it.each(cases)('%#', (change, expected) => {
+    expect(isReady({ ...status, ...change })).toBe(expected);
+  });
+});
