@@ -18,6 +18,8 @@ export interface AccountantOptions {
   /** Whether the process that wrote a segment still runs. Left out: asked of the system. */
   readonly isAlive?: (header: SegmentHeader) => boolean;
   readonly limits?: FoldingLimits;
+  /** How long a step may wait for others to let go of the ledger. */
+  readonly busyTimeoutMs?: number;
 }
 
 /** As proxy/net/messages.ts has it: this room may not import that one. */
@@ -39,6 +41,8 @@ const SLICE_MS = 20;
 const LOOK_MS = 250;
 /** How often dead writers are looked for. */
 const SEAL_MS = 1_000;
+/** Readers never hold the ledger in WAL mode, so another writer is a mistake: no use to wait long. */
+const BUSY_TIMEOUT_MS = 50;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 10_000;
 
@@ -131,7 +135,7 @@ export class Accountant {
 
   #start(): Folding {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    const store = Store.open(this.#options.dataDir);
+    const store = Store.open(this.#options.dataDir, { busyTimeoutMs: this.#options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     try {
       return new Folding(store, this.#options.limits);
     } catch (error) {
@@ -150,9 +154,11 @@ export class Accountant {
       folding.look(listSegments(this.#directory));
       this.#lookAtMs = nowMs + LOOK_MS;
     }
-    const read = folding.read(() => this.#options.world.monoMs() - nowMs >= SLICE_MS);
-    if (folding.write()) return read + 1;
-    if (read === 0 && folding.drained && !folding.writing) this.#caughtUp = true;
+    const untilMs = this.#options.world.monoMs() + SLICE_MS;
+    const read = folding.read(() => this.#options.world.monoMs() >= untilMs);
+    if (folding.write() || !folding.drained) return read + 1;
+    // Also under steady load: all that was durable when this step looked is folded and committed.
+    this.#caughtUp = true;
     return read;
   }
 

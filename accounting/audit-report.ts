@@ -67,7 +67,7 @@ export interface AuditReport {
 }
 
 /** Differences listed one by one; the rest are counted. */
-export const DIFFERENCES_MAX = 1_000;
+const DIFFERENCES_MAX = 1_000;
 
 /** Collects differences up to a bound. */
 export class Differences {

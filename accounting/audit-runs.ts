@@ -2,7 +2,7 @@
  * Finds digests that occur twice among more than memory holds: records go to one file per first byte, and each file is
  * then searched by itself.
  */
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const PARTITIONS = 256;
@@ -60,10 +60,14 @@ export class RunWriter {
   }
 }
 
-/** All digests of a kind that occur more than once in a partition. */
-export function findTwice(directory: string, kind: string, partition: number): Twice[] {
-  const names = readdirSync(directory).filter((name) => name.startsWith(`${partition}-${kind}-`));
-  const records = Buffer.concat(names.toSorted().map((name) => readFileSync(join(directory, name))));
+/**
+ * All digests of a kind that occur more than once in a partition.
+ *
+ * @param names Files in the directory.
+ */
+export function findTwice(directory: string, names: readonly string[], kind: string, partition: number): Twice[] {
+  const runs = names.filter((name) => name.startsWith(`${partition}-${kind}-`)).toSorted();
+  const records = Buffer.concat(runs.map((name) => readFileSync(join(directory, name))));
   const count = records.length / RECORD_BYTES;
   const keys = new BigUint64Array(count);
   for (let index = 0; index < count; index += 1) keys[index] = records.readBigUInt64BE(index * RECORD_BYTES + 1);

@@ -2,7 +2,7 @@
  * The audit: folds the journals again, validates every accepted share with bitcoinjs-lib alone, proves that no header
  * counts twice, and compares the result with the ledger to the unit. Works beside a running instance and on a stopped one.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { realWorld, type World } from '../config/world.ts';
@@ -36,11 +36,31 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   const dataDirs = typeof options.dataDir === 'string' ? [options.dataDir] : [...options.dataDir];
   const [home] = dataDirs;
   if (home === undefined) throw new Error('there is nothing to audit: name at least one data directory');
-  const scratch = mkdtempSync(join(home, 'audit-'));
+  removeAbandoned(home);
+  const scratch = mkdtempSync(join(home, `${SCRATCH_PREFIX}${process.pid}-`));
   try {
     return await new Audit(options, dataDirs, scratch).run();
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const SCRATCH_PREFIX = 'audit-';
+
+/** Scratch directories of audits that were killed. */
+function removeAbandoned(dataDir: string): void {
+  for (const name of readdirSync(dataDir)) {
+    const owner = /^audit-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !isRunning(Number(owner))) rmSync(join(dataDir, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
@@ -157,12 +177,13 @@ class Audit {
   async #findDuplicates(): Promise<void> {
     this.#begin();
     const name = new Map(this.#plan.directories.flatMap(({ segments }) => segments.map(({ index, file }) => [index, file.header.segment])));
+    const runs = readdirSync(this.#scratch);
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
-      for (const { hash, first, again } of findTwice(this.#scratch, 'header', partition)) {
+      for (const { hash, first, again } of findTwice(this.#scratch, runs, 'header', partition)) {
         this.#duplicates += 1;
         this.#differences.add('duplicate', `${name.get(again.segment)} share ${again.share}`, `its header ${hash} was counted before, as share ${first.share} of ${name.get(first.segment)}`);
       }
-      for (const { first, again } of findTwice(this.#scratch, 'verdict', partition)) {
+      for (const { first, again } of findTwice(this.#scratch, runs, 'verdict', partition)) {
         this.#differences.add('pool-verdict-twice', `${name.get(again.segment)} share ${again.share}`, `it has a second pool verdict; the other is in ${name.get(first.segment)}`);
       }
       this.#progress('duplicates', partition + 1, PARTITIONS);

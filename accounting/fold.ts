@@ -38,6 +38,9 @@ export interface CreditedCell {
 /** Longest code and difficulty text that is kept as part of a row's key; a pool chooses these. */
 const KEY_TEXT_MAX = 80;
 
+/** Cells that one slice of a `taking` turns into rows. */
+const SLICE_CELLS = 2_000;
+
 /** The fold of one segment: its context, and what was counted since the last `take`. */
 export class SegmentFold {
   readonly #fold: Fold;
@@ -78,7 +81,7 @@ export class SegmentFold {
 
   /** The segment was read to its sealed end: counts what only an end can tell. Once per segment, with its last batch. */
   end(): void {
-    this.#clock.end((row) => this.#fold.connected(row, this));
+    this.#clock.end((row) => this.#fold.connected(row));
   }
 
   /** Records whose session, bind, job or link this segment does not hold, since its start or the last resumption. */
@@ -97,12 +100,23 @@ export class SegmentFold {
     if (this.#lastMs === undefined || ms > this.#lastMs) this.#lastMs = ms;
   }
 
-  /** Moves what was counted into `deltas` and starts again from nothing; the context stays. */
-  drain(deltas: Deltas): void {
-    for (const cell of this.#delivered.values()) addDelivered(deltas, cell);
-    for (const cell of this.#credited.values()) addCredited(deltas, cell);
+  /** Moves what was counted into `deltas` and starts again from nothing; the context stays. Yields how many cells it did at a time. */
+  *drain(deltas: Deltas): Generator<number, void, undefined> {
+    const delivered = this.#delivered;
+    const credited = this.#credited;
     this.#delivered = new Map();
     this.#credited = new Map();
+    let done = 0;
+    for (const cell of delivered.values()) {
+      addDelivered(deltas, cell);
+      done += 1;
+      if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
+    }
+    for (const cell of credited.values()) {
+      addCredited(deltas, cell);
+      done += 1;
+      if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
+    }
   }
 
   #follow(fact: Fact, counts: boolean): void {
@@ -200,13 +214,14 @@ export class SegmentFold {
     this.#clock.pulse(
       fact,
       (row) => counts && this.#fold.observed(row, this),
-      (row) => counts && this.#fold.connected(row, this),
+      (row) => counts && this.#fold.connected(row),
     );
   }
 
   #sessionEnd(fact: SessionEndFact, counts: boolean): void {
+    if (counts) this.touch(fact.atMs);
     for (const bind of this.#context.endSession(fact.session)) {
-      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row, this));
+      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row));
     }
   }
 }
@@ -229,10 +244,25 @@ export class Fold {
 
   /** Everything counted since the last call, as rows to be added to the tables. */
   take(): Deltas {
-    for (const segment of this.#changed) segment.drain(this.#deltas);
+    const taking = this.taking();
+    for (;;) {
+      const next = taking.next();
+      if (next.done === true) return next.value;
+    }
+  }
+
+  /** The same in slices, for a thread that must not be blocked: yields cells done. Nothing may be counted meanwhile. */
+  *taking(): Generator<number, Deltas, undefined> {
+    let done = 0;
+    const taken = this.#deltas;
+    for (const segment of this.#changed) {
+      for (const cells of segment.drain(taken)) {
+        done += cells;
+        yield done;
+      }
+    }
     this.#changed = new Set();
     this.#cells = 0;
-    const taken = this.#deltas;
     this.#deltas = emptyDeltas();
     return taken;
   }
@@ -244,12 +274,11 @@ export class Fold {
   }
 
   /** For segments: adds machine time. */
-  connected(row: WorkerConnectedRow, from: SegmentFold): void {
+  connected(row: WorkerConnectedRow): void {
     const key = `${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.worker}`;
     const found = this.#deltas.worker_connected.get(key);
     if (found === undefined) this.#deltas.worker_connected.set(key, row);
     else found.connected_ms += row.connected_ms;
-    from.touch(row.hour * 60 * MINUTE_MS);
   }
 
   /** For segments: adds observed time. */

@@ -5,7 +5,7 @@
 import { Follower } from './follower.ts';
 import { Fold } from './fold.ts';
 import type { SegmentFile } from './journal/reader.ts';
-import { deltaRows, type Deltas, type Position } from './rows.ts';
+import { emptyDeltas, type Deltas, type Position } from './rows.ts';
 import { sentenceOf, type Store } from './store.ts';
 import { Totals } from './totals.ts';
 
@@ -20,8 +20,7 @@ export interface FoldingLimits {
 const LIMITS: FoldingLimits = { batchRecords: 200_000, batchRows: 50_000 };
 
 interface Writing {
-  readonly slices: Generator<number, void, undefined>;
-  readonly deltas: Deltas;
+  readonly slices: Generator<number, Deltas, undefined>;
   readonly moved: readonly Position[];
 }
 
@@ -43,8 +42,8 @@ export class Folding {
   constructor(store: Store, limits: FoldingLimits = LIMITS) {
     this.store = store;
     this.#limits = limits;
-    this.totals = Totals.read(store);
-    this.#positions = new Map(store.positions().map((position) => [position.segment, position]));
+    // One view of both: another accountant may still be at work.
+    [this.totals, this.#positions] = store.consistently(() => [Totals.read(store), new Map(store.positions().map((position) => [position.segment, position]))] as const);
   }
 
   /** Takes a listing of the directory: new segments are followed, known ones may have grown or been sealed. */
@@ -64,16 +63,17 @@ export class Folding {
     this.#present = new Set(seen.keys());
   }
 
-  /** Reads on until `until` says stop, a batch is full or nothing is left; returns the records read. */
+  /** Reads at least a chunk, then on until `until` says stop, a batch is full or nothing is left; returns the records read. */
   read(until: () => boolean): number {
     let read = 0;
     for (const follower of this.#followers.values()) {
-      while (!follower.drained && !this.#full() && !until()) {
+      while (!follower.drained && !this.#full()) {
         const records = follower.read(CHUNK_RECORDS);
         // Also without records: it may have come to its end.
         this.#touched.add(follower);
         this.#pending += records;
         read += records;
+        if (until()) return read;
       }
     }
     return read;
@@ -87,8 +87,9 @@ export class Folding {
     }
     const writing = this.#writing;
     if (writing === undefined) return false;
-    if (writing.slices.next().done !== true) return true;
-    this.#committed(writing);
+    const next = writing.slices.next();
+    if (next.done !== true) return true;
+    this.#committed(writing.moved, next.value);
     return false;
   }
 
@@ -130,7 +131,7 @@ export class Folding {
 
   /** Abandons what is not committed. */
   close(): void {
-    this.#writing?.slices.return();
+    this.#writing?.slices.return(emptyDeltas());
     this.#writing = undefined;
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
@@ -155,19 +156,24 @@ export class Folding {
   }
 
   #begin(): void {
-    const deltas = this.#fold.take();
     const moved = [...this.#touched].map((follower) => follower.position());
     const changed = moved.filter((position) => isAhead(position, this.#positions.get(position.segment)));
     this.#touched = new Set();
     this.#pending = 0;
-    if (changed.length === 0 && deltaRows(deltas) === 0) return;
-    this.#writing = { slices: this.store.writing(deltas, changed), deltas, moved: changed };
+    // Nothing is counted without its position moving.
+    if (changed.length > 0) this.#writing = { slices: this.#batch(changed), moved: changed };
   }
 
-  #committed(writing: Writing): void {
+  *#batch(moved: readonly Position[]): Generator<number, Deltas, undefined> {
+    const deltas = yield* this.#fold.taking();
+    yield* this.store.writing(deltas, moved, this.#positions);
+    return deltas;
+  }
+
+  #committed(moved: readonly Position[], deltas: Deltas): void {
     this.#writing = undefined;
-    this.totals.add(writing.deltas);
-    for (const position of writing.moved) {
+    this.totals.add(deltas);
+    for (const position of moved) {
       this.#positions.set(position.segment, position);
       if (position.finished) this.#followers.delete(position.segment);
     }

@@ -34,7 +34,7 @@ function nothing(): Sums {
   };
 }
 
-export class Gathered {
+class Gathered {
   readonly buckets = new Map<number, Map<string, Sums>>();
   /** Every key with a row in the range or on the day before it: one that fell silent must still show. */
   readonly keys = new Set<string>();

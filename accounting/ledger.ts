@@ -78,7 +78,7 @@ export interface LedgerReport {
 /** Minutes in each step. */
 export const STEP_MINUTES: Readonly<Record<LedgerStep, number>> = { '1m': 1, '1h': 60, '1d': 1440 };
 /** A longer answer would fill memory before it helped anybody. */
-export const LEDGER_ROWS_MAX = 1_000_000;
+const LEDGER_ROWS_MAX = 1_000_000;
 
 /** Reads the ledger. A query that cannot be answered is refused with one sentence. */
 export function queryLedger(reader: LedgerReader, query: LedgerQuery): LedgerReport | { readonly refused: string } {
@@ -175,7 +175,7 @@ function total(counts: ReadonlyMap<unknown, number>): number {
 }
 
 /** Hashes as terahash-days (8.64·10^16 hashes), for display. */
-export function terahashDays(hashes: bigint): number {
+function terahashDays(hashes: bigint): number {
   // Milli-units in integers first, so that small and huge figures both keep their digits.
   const unit = 86_400n * 10n ** 12n;
   return Number(hashes / unit) + Number(hashes % unit) / Number(unit);

@@ -1,5 +1,4 @@
-/** The accountant's process: `--config-json` and an IPC channel to the supervisor; it ends by itself when that closes. */
-import { parseArgs } from 'node:util';
+/** The accountant's process: its configuration in the environment and an IPC channel to the supervisor; it ends by itself when that closes. */
 import type { Config } from '../config/schema.ts';
 import { realWorld } from '../config/world.ts';
 import { Accountant, type AccountantFigures } from './accountant.ts';
@@ -69,15 +68,14 @@ function run(config: Pick<Config, 'data' | 'journal'>): void {
 }
 
 function main(): void {
-  const { values } = parseArgs({ options: { 'config-json': { type: 'string' } } });
-  const json = values['config-json'];
+  const json = process.env['WEIGHBRIDGE_CONFIG'];
   if (json === undefined || process.send === undefined) {
     process.stderr.write('This is a part of weighbridge that its supervisor starts: use `weighbridge start`.\n');
     process.exit(2);
   }
   try {
     // The supervisor has checked it; it comes from nowhere else.
-    run(JSON.parse(Buffer.from(json, 'base64url').toString('utf8')) as Config);
+    run(JSON.parse(json) as Config);
   } catch (error) {
     send({ type: 'fatal', sentence: `the accountant cannot start: ${sentenceOf(error)}` });
     process.exitCode = 1;

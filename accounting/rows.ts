@@ -193,11 +193,6 @@ export function emptyDeltas(): Deltas {
   };
 }
 
-/** How many rows a set of deltas touches. */
-export function deltaRows(deltas: Deltas): number {
-  return TABLE_NAMES.reduce((rows, table) => rows + deltas[table].size, 0);
-}
-
 /** How far a segment is folded. Committed in the same transaction as the counts it stands for. */
 export interface Position {
   /** The segment's uuid. */

@@ -24,6 +24,8 @@ export interface StoreOptions {
   readonly readonly?: boolean;
   /** For scratch copies only: gives up durability for speed. */
   readonly scratch?: boolean;
+  /** How long to wait for another who holds the file. */
+  readonly busyTimeoutMs?: number;
 }
 
 /** Rows that one slice of a write puts down before it lets go of the thread. */
@@ -55,14 +57,15 @@ export class Store implements LedgerReader {
   /** Opens a ledger file that need not be a data directory's. */
   static openFile(file: string, options: StoreOptions = {}): Store {
     let database: Database.Database;
+    const timeout = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
     try {
-      database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+      database = new Database(file, { timeout });
     } catch (error) {
       throw new Error(`cannot open the ledger ${file}: ${sentenceOf(error)}`, { cause: error });
     }
     try {
       database.defaultSafeIntegers(true);
-      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      database.pragma(`busy_timeout = ${timeout}`);
       database.pragma(`synchronous = ${options.scratch === true ? 'OFF' : 'FULL'}`);
       // The driver has no read-only mode of its own.
       if (options.readonly === true) database.pragma('query_only = 1');
@@ -83,12 +86,14 @@ export class Store implements LedgerReader {
 
   /**
    * The same in slices, so that a long write need not block its thread: yields the rows written so far inside the open
-   * transaction, and has committed when it returns. Abandoning it (or any error) rolls everything back.
+   * transaction, and has committed when it returns. Abandoning it (or any error) rolls everything back. With `known`, the
+   * positions that the counts go on from: throws when the ledger stands elsewhere, because someone else has folded into it.
    */
-  *writing(deltas: Deltas, positions: Iterable<Position>): Generator<number, void, undefined> {
+  *writing(deltas: Deltas, positions: Iterable<Position>, known?: ReadonlyMap<string, Position>): Generator<number, void, undefined> {
     this.#database.exec('BEGIN IMMEDIATE');
     let committed = false;
     try {
+      if (known !== undefined) for (const { segment } of positions) this.#expectAt(segment, known.get(segment));
       let written = 0;
       for (const table of TABLE_NAMES) {
         for (const row of deltas[table].values()) {
@@ -154,7 +159,14 @@ export class Store implements LedgerReader {
 
   /** A consistent copy of the whole ledger as of now. `file` must not exist. */
   copyTo(file: string): void {
-    this.#database.prepare('VACUUM INTO ?').run(file);
+    // It writes nothing here, but SQLite counts it as writing.
+    const [[queryOnly] = []] = this.all('PRAGMA query_only');
+    this.#database.pragma('query_only = 0');
+    try {
+      this.#database.prepare('VACUUM INTO ?').run(file);
+    } finally {
+      this.#database.pragma(`query_only = ${String(queryOnly)}`);
+    }
   }
 
   close(): void {
@@ -217,6 +229,14 @@ export class Store implements LedgerReader {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /** An accountant that outlived its supervisor may still commit while its successor works. */
+  #expectAt(segment: string, known: Position | undefined): void {
+    const found = this.#prepared('SELECT offset, finished FROM position WHERE segment = ?', true).all(segment)[0];
+    const [offset, finished] = Array.isArray(found) ? [count(found[0]), count(found[1]) === 1] : [undefined, undefined];
+    if (offset === known?.offset && finished === known?.finished) return;
+    throw new Error(`someone else has folded segment ${segment} to byte ${offset ?? 0} of this ledger, where byte ${known?.offset ?? 0} was known; the fold begins again from there`);
   }
 
   #move(position: Position): void {

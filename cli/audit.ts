@@ -79,11 +79,7 @@ class Progress {
 
 /** What was found, for people: the verdict first. */
 export function auditText(report: AuditReport): string {
-  const lines = [
-    report.ok
-      ? `The ledger is what the journals prove: ${count(report.validated)} of ${count(report.shares)} accepted shares validated with bitcoinjs-lib.`
-      : `The ledger is NOT what the journals prove: ${count(report.differencesTotal)} differences, ${count(report.corrupt.length)} corrupt ranges.`,
-  ];
+  const lines = [verdict(report)];
   for (const { kind, where, message } of report.differences.slice(0, SHOWN_MAX)) lines.push(printable(`  ${kind} at ${where}: ${message}`));
   if (report.differencesTotal > SHOWN_MAX) lines.push(`  … and ${count(report.differencesTotal - SHOWN_MAX)} more; --json lists up to a thousand.`);
   for (const { file, offset, end, sharesMissing } of report.corrupt.slice(0, SHOWN_MAX)) {
@@ -98,6 +94,13 @@ export function auditText(report: AuditReport): string {
   if (report.unproven > 0) lines.push(`${count(report.unproven)} shares have their difficulty announced in an earlier segment; it was taken from the record.`);
   if (report.sample !== null) lines.push(confidence(report.sample));
   return [...lines, ...report.notes].join('\n');
+}
+
+function verdict({ ok, shares, validated, rowsCompared, rowsBounded, differencesTotal, corrupt }: AuditReport): string {
+  if (!ok) return `The ledger is NOT what the journals prove: ${count(differencesTotal)} differences, ${count(corrupt.length)} corrupt ranges.`;
+  // An empty instance agrees with everything; that must not read like a proof.
+  if (shares === 0 && rowsCompared + rowsBounded === 0) return 'There was nothing to audit: no accepted shares in the journals, no rows in the ledger.';
+  return `The ledger is what the journals prove: ${count(validated)} of ${count(shares)} accepted shares validated with bitcoinjs-lib.`;
 }
 
 function confidence({ size, confidenceOnePercent, confidenceOnePerMille }: NonNullable<AuditReport['sample']>): string {

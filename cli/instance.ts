@@ -26,5 +26,7 @@ export function readConfig(file: string): Config {
 
 /** `file:line: path message`, the form editors can jump to. */
 export function problemText(file: string, { path, line, message }: Problem): string {
+  // A file that cannot be read is named in the message itself.
+  if (message.startsWith(file)) return message;
   return `${file}${line === undefined ? '' : `:${line}`}: ${path === '' ? '' : `${path} `}${message}`;
 }

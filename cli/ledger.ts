@@ -14,11 +14,11 @@ export function ledger(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const data = dataDirectory(options);
   const nowMs = io.world.wallMs();
   const query = parseLedgerQuery({ by: text['by'], step: text['step'], from: timeText('from', text, nowMs), to: timeText('to', text, nowMs) }, nowMs);
-  if ('refused' in query) throw usageError(asSentence(query.refused));
+  if ('refused' in query) throw usageError(query.refused);
   const store = Store.open(data, { readonly: true });
   try {
     const report = queryLedger(store, query);
-    if ('refused' in report) throw usageError(asSentence(report.refused));
+    if ('refused' in report) throw usageError(report.refused);
     if (flags.has('json')) io.out(JSON.stringify(report, null, 2));
     else if (flags.has('csv')) io.out(ledgerCsv(report));
     else io.out(ledgerTable(report));
@@ -35,10 +35,6 @@ function timeText(name: 'from' | 'to', text: ParsedOptions['text'], nowMs: numbe
   const ms = parseTime(`--${name}`, given, nowMs);
   // The ledger reads up to 11 digits as seconds.
   return ms >= 100_000_000_000 ? String(ms) : String(Math.max(0, Math.floor(ms / 1000)));
-}
-
-function asSentence(text: string): string {
-  return text.startsWith('--') ? `${text}.` : `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** People see what matters at a glance; everything else is in --json and --csv. */

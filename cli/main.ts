@@ -5,7 +5,7 @@ import { commandHelp, overview } from './help.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import { parseOptions } from './options.ts';
 import { nearest } from './suggest.ts';
-import { version } from '../proxy/net/supervisor.ts';
+import { version } from '../proxy/net/version.ts';
 
 /** The real standard streams, signals and clock. */
 export function processIo(): Io {
@@ -39,10 +39,16 @@ export async function main(args: readonly string[], io: Io, surroundings: Surrou
   try {
     return await dispatch(args, io, surroundings);
   } catch (error) {
-    const sentence = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
-    io.err(`${sentence}${/[.!?…]$/.test(sentence) ? '' : '.'}\n`);
+    io.err(`${sentenceFrom(error)}\n`);
     return error instanceof CommandError ? error.code : EXIT.failed;
   }
+}
+
+/** The first line of what was thrown, with a capital (unless it begins with a name of a file or option) and a full stop. */
+function sentenceFrom(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  const begun = /^[a-z]+ /.test(text) ? `${text.slice(0, 1).toUpperCase()}${text.slice(1)}` : text;
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
 async function dispatch(args: readonly string[], io: Io, surroundings: Surroundings): Promise<ExitCode> {

@@ -2,9 +2,10 @@
  * The local control socket: net-ipc over a Unix socket in a directory only its owner may enter.
  * A narrow wrapper, because of what the package does when left alone: `start` and `connect` may never settle (a failed
  * listen or dial is only an event), a request whose server died is answered by nobody, `close` waits for peers that do
- * not read, and a frame with an absurd length throws inside the server, which is why the directory is the guard.
+ * not read, and a frame with an absurd length throws inside the server, before any handshake.
  */
 import { chmodSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { Client, Server } from 'net-ipc';
 import type { World } from '../../config/world.ts';
 import { findControlSocket, InstanceError, lockHolder, isAlive, sentenceOf } from './instance.ts';
@@ -13,6 +14,8 @@ import type { ControlAnswers, ControlReply, ControlRequest } from './status.ts';
 const START_LIMIT_MS = 2_000;
 /** Connections at once: a person and some scripts. */
 const CONNECTIONS_MAX = 32;
+/** Requests are a few bytes; answers may be long but come from us. */
+const FRAME_BYTES_MAX = 65_536;
 
 export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
 
@@ -42,11 +45,22 @@ export async function startControl(path: string, world: World, handle: ControlHa
     }, reject);
   });
   chmodSync(path, 0o600);
+  server.server?.prependListener('connection', refuseLongFrames);
   return {
     close: () => {
       for (const connection of [...server.connections]) connection.destroy();
       server.server?.close();
     },
+  };
+}
+
+/** The package reads a frame in one call with the length its peer claims; a length beyond what Node buffers throws there. */
+function refuseLongFrames(socket: Socket): void {
+  const read = socket.read.bind(socket);
+  socket.read = (bytes?: number): unknown => {
+    if (bytes === undefined || bytes <= FRAME_BYTES_MAX) return read(bytes);
+    socket.destroy();
+    return null;
   };
 }
 

@@ -10,10 +10,9 @@ import { ProxyProcess } from './proxy-process.ts';
 const SNAPSHOT_MS = 1000;
 
 function configuration(): Config {
-  const at = process.argv.indexOf('--config-json');
-  const text = process.argv[at + 1];
-  if (at < 0 || text === undefined) throw new Error('a proxy process is started by the supervisor: use `weighbridge start --config FILE`');
-  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Config;
+  const text = process.env['WEIGHBRIDGE_CONFIG'];
+  if (text === undefined) throw new Error('a proxy process is started by the supervisor: use `weighbridge start --config FILE`');
+  return JSON.parse(text) as Config;
 }
 
 /** Resolves when the message has left, so that it may be followed by the process's end. */

@@ -89,15 +89,17 @@ export class ProxyProcess implements Sink {
       this.flush();
     });
     await this.firstPool();
-    return this.listeners.open();
+    return this.stopped ? [] : this.listeners.open();
   }
 
   private async firstPool(): Promise<void> {
-    const { world } = this.options;
+    const { world, log } = this.options;
     const untilMono = world.monoMs() + FIRST_POOL_WAIT_MS;
+    if (!this.farm.knowsPools) log.info({ waitMs: FIRST_POOL_WAIT_MS }, 'no pool has been met before: listening once one of every site has answered');
     while (!this.farm.knowsPools && world.monoMs() < untilMono && !this.stopped) {
       await new Promise<void>((resolve) => world.after(50, resolve));
     }
+    if (!this.farm.knowsPools && !this.stopped) log.warn({}, 'no pool has answered: machines are taken with the default layout and the configured version mask');
   }
 
   private flush(): void {
@@ -148,9 +150,8 @@ export class ProxyProcess implements Sink {
     this.dialer.close(link);
   }
 
-  /** Once stopped, what ends with us (sessions, links) is known from the end of the segment. */
   journal(fact: Fact): number {
-    return this.stopped && fact.type !== 'pulse' && fact.type !== 'rejects' && fact.type !== 'unjournaled' ? 0 : this.writer.append(fact);
+    return this.writer.append(fact);
   }
 
   remember(pool: string, learnt: Learnt): void {

@@ -8,16 +8,15 @@ import { sentenceOf } from './instance.ts';
 export interface SpawnOptions {
   /** Compiled module to run. */
   readonly module: string;
-  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** `--config-json` as the children take it: base64url of the configuration's JSON. */
-export function configArgs(config: Config): string[] {
-  return ['--config-json', Buffer.from(JSON.stringify(config)).toString('base64url')];
+/** The configuration as the children take it: an environment only its owner can read, unlike arguments, which `ps` shows to all. */
+export function configEnvironment(config: Config): Record<string, string> {
+  return { WEIGHBRIDGE_CONFIG: JSON.stringify(config) };
 }
 
-/** The configuration without the pools' passwords, for the process that never dials: arguments are readable by other users. */
+/** The configuration without the pools' passwords, for the process that never dials. */
 export function withoutPasswords(config: Config): Config {
   const pools = Object.entries(config.pools).map(([name, pool]) => [name, { ...pool, password: '' }]);
   return { ...config, pools: Object.fromEntries(pools) };
@@ -26,7 +25,7 @@ export function withoutPasswords(config: Config): Config {
 /** Starts a cluster worker. Each worker accepts by itself (SCHED_NONE): a supervisor busy elsewhere delays no connection. */
 export function spawnClusterWorker(options: SpawnOptions, events: ChildEvents): ChildHandle {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ exec: options.module, args: [...options.args], execArgv: [], serialization: 'json' });
+  cluster.setupPrimary({ exec: options.module, args: [], execArgv: [], serialization: 'json' });
   const worker = cluster.fork(options.env);
   worker.on('message', (message: unknown) => events.onMessage(message));
   worker.on('exit', (code: number | null, signal: string | null) => events.onExit(howEnded(code, signal)));
@@ -46,7 +45,7 @@ export function spawnClusterWorker(options: SpawnOptions, events: ChildEvents): 
 
 /** Starts a plain child with an IPC channel. */
 export function spawnFork(options: SpawnOptions, events: ChildEvents): ChildHandle {
-  const child = fork(options.module, [...options.args], {
+  const child = fork(options.module, [], {
     execArgv: [],
     env: { ...process.env, ...options.env },
     serialization: 'json',

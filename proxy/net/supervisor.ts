@@ -1,5 +1,4 @@
 /** The supervisor: starts, watches, restarts and stops the proxy process and the accountant, and answers for them. */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.ts';
 import type { World } from '../../config/world.ts';
@@ -11,9 +10,10 @@ import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type Inst
 import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
 import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { Requests } from './requests.ts';
-import { configArgs, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
+import { configEnvironment, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
 import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
 import { CounterTotals } from './totals.ts';
+import { version } from './version.ts';
 
 /** A child that does not listen by then will not: the start fails. */
 const START_LIMIT_MS = 30_000;
@@ -110,14 +110,14 @@ class RunningInstance implements Supervisor {
     this.#proxy = new Child({
       name: 'proxy process',
       world,
-      spawn: (events) => spawnClusterWorker({ module: modules.proxy, args: configArgs(config), env }, events),
+      spawn: (events) => spawnClusterWorker({ module: modules.proxy, env: { ...env, ...configEnvironment(config) } }, events),
       onMessage: (message) => this.#fromProxy(message as FromProxy),
       onCrash: (sentence) => this.#proxyCrashed(sentence),
     });
     this.#accountant = new Child({
       name: 'accountant',
       world,
-      spawn: (events) => spawnFork({ module: modules.accountant, args: configArgs(withoutPasswords(config)), env }, events),
+      spawn: (events) => spawnFork({ module: modules.accountant, env: { ...env, ...configEnvironment(withoutPasswords(config)) } }, events),
       onMessage: (message) => this.#fromAccountant(message as FromAccountant),
       onCrash: (sentence) => this.#accountantCrashed(sentence),
     });
@@ -320,19 +320,4 @@ class RunningInstance implements Supervisor {
 function ownModules(): { proxy: string; accountant: string } {
   const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
   return { proxy: path('./proxy-main.js'), accountant: path('../../accounting/main.js') };
-}
-
-/** The product's version, from the package two levels above the compiled module, or one above the source. */
-export function version(): string {
-  for (const place of ['../../../package.json', '../../package.json']) {
-    try {
-      const found: unknown = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
-      if (typeof found === 'object' && found !== null && 'version' in found && 'name' in found && found.name === 'weighbridge') {
-        return String(found.version);
-      }
-    } catch {
-      // Not this place.
-    }
-  }
-  return 'unknown';
 }

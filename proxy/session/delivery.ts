@@ -1,45 +1,53 @@
-/** Sends jobs to sessions: difficulty and notify in one write, one serialised notify line for all sessions of a link and layout. */
+/**
+ * Sends jobs to sessions: difficulty and notify in one write, one serialised notify line for all sessions of a link and layout.
+ *
+ * A session has one k for one work, however often the work is sent again: the ntime ranges of a job and its refresh overlap,
+ * so a machine could otherwise find headers under the lower k and name the lucky ones under the higher, and earn twice.
+ */
 import type { Link } from './link.ts';
 import type { LiveJob } from './book.ts';
-import type { FarmState } from './farm.ts';
 import { jobFact } from './live-facts.ts';
-import { NTIME_ROLL_MAX_S } from './judge.ts';
 import type { Session } from './session.ts';
-import { formatNotify, notifyWire, type NotifyWire } from '../protocol/notify.ts';
+import type { FarmState } from './state.ts';
+import { formatNotify, notifyWire } from '../protocol/notify.ts';
 import { formatSetDifficulty } from '../protocol/set-difficulty.ts';
 import { formatSetVersionMask } from '../protocol/set-version-mask.ts';
 
-/** A refresh of its own accord for sessions whose difficulty is far too low comes no more often than this. */
-const HURRY_MS = 5000;
-/** Steps of 2 by which a session must be below its wish to hurry a refresh. */
-const HURRY_EXPONENTS = 3;
+/** Work sent again to a few sessions takes a place among a link's jobs: no more often than this. */
+const EXCLUSIVE_MS_MIN = 1000;
 
-/** The wire form of a job for sessions whose layout leaves `zeros` bytes of the slot to us. */
-function wireOf(job: LiveJob, zeros: number): NotifyWire {
-  const wire = notifyWire(job.content);
-  return { ...wire, coinb1: wire.coinb1 + '00'.repeat(zeros) };
+/** Lines of the job sent last, by layout and clean flag. */
+interface Lines {
+  job: number;
+  readonly byVariant: Map<number, string>;
 }
 
 export class Delivery {
   private readonly state: FarmState;
   /** Exponents by which each link's ceiling is raised, by link number, so that neither pool nor proxy is flooded. */
   private readonly boosts = new Map<number, number>();
-  private line = { job: 0, clean: false, zeros: 0, text: '' };
+  /** Sessions that have had their link's newest job and are to be sent its work again. */
+  private readonly awaiting = new Map<Link, Set<Session>>();
+  private readonly lines: Lines = { job: 0, byVariant: new Map() };
 
   constructor(state: FarmState) {
     this.state = state;
   }
 
-  /** Whether the session's layout fits what the link leaves. */
-  static fits(session: Session, link: Link): boolean {
-    return session.prefix.length + session.extranonce2Bytes <= link.extranonce2Bytes;
-  }
-
+  /** The notify line for sessions whose layout leaves `zeros` bytes of the slot to us. */
   private notifyLine(job: LiveJob, zeros: number, clean: boolean): string {
-    const cached = this.line;
-    if (cached.job === job.number && cached.clean === clean && cached.zeros === zeros) return cached.text;
-    const text = formatNotify(job.id, wireOf(job, zeros), job.content.ntime, clean);
-    this.line = { job: job.number, clean, zeros, text };
+    const { lines } = this;
+    if (lines.job !== job.number) {
+      lines.job = job.number;
+      lines.byVariant.clear();
+    }
+    const variant = 2 * zeros + (clean ? 1 : 0);
+    let text = lines.byVariant.get(variant);
+    if (text === undefined) {
+      const wire = notifyWire(job.content);
+      text = formatNotify(job.id, { ...wire, coinb1: wire.coinb1 + '00'.repeat(zeros) }, job.content.ntime, clean);
+      lines.byVariant.set(variant, text);
+    }
     return text;
   }
 
@@ -51,12 +59,20 @@ export class Delivery {
   }
 
   private exponentFor(session: Session, link: Link, job: LiveJob): number {
-    return Math.min(this.wish(session), job.ceiling + (this.boosts.get(link.number) ?? 0));
+    const { jobs } = job.work;
+    for (let index = jobs.length - 1; index >= 0; index -= 1) {
+      const settled = session.exponentOf(jobs[index]!);
+      if (settled !== undefined) return settled;
+    }
+    return Math.min(this.wish(session), job.ceiling + this.boostOf(link));
   }
 
   /** Sends `job` to one session, with whatever must precede it. */
   private send(session: Session, link: Link, job: LiveJob, jobClean: boolean): void {
     const { sink, now } = this.state;
+    const zeros = job.slotBytes - session.prefix.length - session.extranonce2Bytes;
+    // The pool has just given less room: the session is about to be moved.
+    if (zeros < 0) return;
     const clean = jobClean || session.cleanNext;
     session.cleanNext = false;
     let lines = '';
@@ -71,58 +87,86 @@ export class Delivery {
     if (exponent !== session.exponent) {
       session.exponent = exponent;
       lines += formatSetDifficulty(exponent);
-      sink.journal({ type: 'difficulty', session: session.number, exponent, atMs: now.wallMs });
+      this.state.journal({ type: 'difficulty', session: session.number, exponent, atMs: now.wallMs });
     }
-    session.sent(link.number, job.number, exponent, now.monoMs);
-    const zeros = job.slotBytes - session.prefix.length - session.extranonce2Bytes;
+    session.sent(job, exponent, now.monoMs);
     sink.toSession(session, lines + this.notifyLine(job, zeros, clean));
   }
 
   /** A new or refreshed job goes to every session of its link. */
   broadcast(link: Link, job: LiveJob, clean: boolean): void {
+    this.awaiting.delete(link);
     link.lastBroadcastMono = this.state.now.monoMs;
     for (const session of link.sessions) this.send(session, link, job, clean);
   }
 
-  /** Puts sessions on a link; whoever has had its job before is given a refreshed one, with all others. */
-  join(link: Link, sessions: readonly Session[], oldLinkDead: boolean): void {
+  /** Puts sessions on a link; whoever has had its newest job before is sent its work again. */
+  join(link: Link, sessions: readonly Session[]): void {
     const job = this.state.book.current(link.number);
     for (const session of sessions) {
       const before = session.link;
-      if (before !== undefined && before !== link) {
-        before.sessions.delete(session);
-        const last = this.state.book.current(before.number);
-        session.moved = true;
-        session.cleanNext = oldLinkDead || last === undefined || job === undefined || !sameBlock(last, job);
-      } else if (before === undefined) {
-        session.cleanNext = true;
-      }
+      if (before === link) continue;
+      const last = before === undefined || before.state === 'ended' ? undefined : this.state.book.current(before.number);
+      // Jobs of a pool that lives stay valid as long as they build on the same block.
+      if (last === undefined || job === undefined || !sameBlock(last, job)) session.cleanNext = true;
+      session.leaveLink();
       session.link = link;
-      session.homeless = false;
+      session.homelessMono = undefined;
       link.sessions.add(session);
     }
-    if (job === undefined) return;
-    this.rebalance([link]);
-    const had = sessions.some((session) => session.exponentOf(link.number, job.number) !== undefined);
-    if (had && this.refresh(link)) return;
-    for (const session of sessions) {
-      if (session.link !== link || session.exponentOf(link.number, job.number) !== undefined) continue;
-      this.send(session, link, job, false);
-    }
+    // With every tick all links are looked at; here it matters when many come at once.
+    if (sessions.length * 8 >= link.sessions.size) this.rebalance([link]);
+    for (const session of sessions) this.again(session);
   }
 
-  /** Sends the link's work again with an advanced ntime; false when it has none that is still worth anything. */
-  refresh(link: Link): boolean {
-    const { book, now, sink } = this.state;
+  /** Sends a session its link's newest job; when it has had that one, its work with a later ntime, soon. */
+  again(session: Session): void {
+    const { link } = session;
+    if (link === undefined) return;
+    const job = this.state.book.current(link.number);
+    if (job === undefined) return;
+    if (session.exponentOf(job) === undefined) {
+      this.send(session, link, job, false);
+      return;
+    }
+    const awaiting = this.awaiting.get(link) ?? new Set();
+    awaiting.add(session);
+    this.awaiting.set(link, awaiting);
+    this.serveAwaiting(link);
+  }
+
+  /** Spaced so that a link's jobs are not pushed out before machines have had time to work on them. */
+  private exclusiveSpacingMs(): number {
+    const { limits, timeouts } = this.state.config;
+    return Math.max(EXCLUSIVE_MS_MIN, (2 * timeouts.refreshMs) / limits.jobsPerLinkMax);
+  }
+
+  private serveAwaiting(link: Link): void {
+    const awaiting = this.awaiting.get(link);
+    const { now, book } = this.state;
+    if (awaiting === undefined || now.monoMs - link.lastExclusiveMono < this.exclusiveSpacingMs()) return;
+    this.awaiting.delete(link);
+    const sessions = [...awaiting].filter((session) => session.link === link && session.state === 'mining');
+    if (sessions.length === 0) return;
+    const current = book.current(link.number);
+    const unseen = current !== undefined && sessions.every((session) => session.exponentOf(current) === undefined);
+    const job = unseen ? current : this.refreshed(link, true);
+    if (job === undefined) return;
+    if (!unseen) link.lastExclusiveMono = now.monoMs;
+    for (const session of sessions) this.send(session, link, job, false);
+  }
+
+  /** The link's work under a new number with an advanced ntime; undefined when its pool takes no later one. */
+  private refreshed(link: Link, exclusive: boolean): LiveJob | undefined {
+    const { book, now } = this.state;
     const job = book.current(link.number);
-    if (job === undefined) return false;
+    if (job === undefined) return undefined;
     const elapsedS = Math.floor((now.monoMs - job.receivedMono) / 1000);
-    const ntime = Math.max(job.content.ntime + 1, job.poolNtime + elapsedS);
-    const rollS = Math.min(NTIME_ROLL_MAX_S, Math.floor(link.config.ntimeRollMs / 1000));
-    if (ntime > job.poolNtime + rollS) return false;
-    const refreshed = book.refresh(job, ntime, link.versionMask, link.config.convention);
+    const ntime = Math.max(job.work.ntime + 1, job.poolNtime + elapsedS);
+    if (ntime > job.poolNtime + job.ntimeRollS) return undefined;
+    const refreshed = book.refresh(job, ntime, link.versionMask, link.config.convention, exclusive);
     if (book.holds(link.number, job.original)) {
-      sink.journal({
+      this.state.journal({
         type: 'refresh',
         job: refreshed.number,
         of: job.original,
@@ -132,19 +176,32 @@ export class Delivery {
         atMs: now.wallMs,
       });
     } else {
-      sink.journal(jobFact(refreshed));
+      this.state.journal(jobFact(refreshed));
     }
-    link.lastBroadcastMono = now.monoMs;
-    for (const session of link.sessions) this.send(session, link, refreshed, false);
+    return refreshed;
+  }
+
+  /** Sends the link's work to all its sessions again with an advanced ntime; false when no pool would take it any more. */
+  refresh(link: Link): boolean {
+    const job = this.refreshed(link, false);
+    if (job === undefined) return false;
+    this.broadcast(link, job, false);
     return true;
   }
 
-  /** Difficulty units per second that the sessions of a link are expected to bring. */
+  /**
+   * Difficulty units per second that the sessions of a link are expected to bring: as measured, and for those that have
+   * shown nothing yet never more than the start. What a machine asks for is no measure: one that asks for far too much
+   * would raise k for all.
+   */
   private loadOf(link: Link): number {
-    const perSecond = this.state.config.difficulty.sharesPerMinute / 60;
+    const { startExponent, sharesPerMinute } = this.state.config.difficulty;
     let load = 0;
-    for (const session of link.sessions) load += perSecond * 2 ** this.wish(session);
-    return load;
+    for (const { vardiff, acceptedTotal } of link.sessions) {
+      const exponent = vardiff?.exponent ?? startExponent;
+      load += 2 ** (acceptedTotal > 0 ? exponent : Math.min(exponent, startExponent));
+    }
+    return (load * sharesPerMinute) / 60;
   }
 
   /**
@@ -157,45 +214,40 @@ export class Delivery {
     for (const link of links) {
       const job = book.current(link.number);
       if (job === undefined) continue;
-      const load = this.loadOf(link);
-      const submits = load / 2 ** job.ceiling;
+      const submits = this.loadOf(link) / 2 ** job.ceiling;
       const fair = (config.limits.sharesPerSecondMax * Math.max(link.sessions.size, 1)) / Math.max(sessions.size, 1);
       const cap = Math.min(link.config.submitsPerSecondMax, Math.max(fair, link.sessions.size * perSecond));
-      const boost = submits <= cap ? 0 : Math.ceil(Math.log2(submits / cap));
-      this.boosts.set(link.number, boost);
+      this.boosts.set(link.number, submits <= cap ? 0 : Math.ceil(Math.log2(submits / cap)));
     }
   }
 
-  /** Whether the link's sessions are credited above what its pool can. */
-  boostOf(link: Link): number {
+  /** Powers of two by which the link's sessions are credited above what its pool can. */
+  private boostOf(link: Link): number {
     return this.boosts.get(link.number) ?? 0;
   }
 
   forget(link: Link): void {
     this.boosts.delete(link.number);
+    this.awaiting.delete(link);
   }
 
-  /** Refreshes links whose machines have heard nothing for a while, or whose sessions are flooding at a far too low difficulty. */
+  /** Refreshes links whose machines have heard nothing for a while, and serves those that wait for work. */
   tick(links: readonly Link[]): void {
-    const { now, config, book } = this.state;
+    const { now, config } = this.state;
     this.rebalance(links);
     for (const link of links) {
-      const job = book.current(link.number);
-      if (job === undefined || link.sessions.size === 0) continue;
-      const quietMs = now.monoMs - link.lastBroadcastMono;
-      if (quietMs >= config.timeouts.refreshMs) this.refresh(link);
-      else if (quietMs >= HURRY_MS && this.someoneFloods(link, job)) this.refresh(link);
+      if (link.sessions.size > 0 && now.monoMs - link.lastBroadcastMono >= config.timeouts.refreshMs) this.refresh(link);
+      this.serveAwaiting(link);
     }
   }
 
-  private someoneFloods(link: Link, job: LiveJob): boolean {
-    for (const session of link.sessions) {
-      if (session.exponent !== undefined && this.exponentFor(session, link, job) >= session.exponent + HURRY_EXPONENTS) return true;
-    }
-    return false;
+  /** Whether no pool would take a later ntime of the link's work, so that machines cannot be kept busy with it. */
+  exhausted(link: Link): boolean {
+    const job = this.state.book.current(link.number);
+    return job !== undefined && this.state.now.monoMs - job.receivedMono > job.ntimeRollS * 1000;
   }
 }
 
 function sameBlock(a: LiveJob, b: LiveJob): boolean {
-  return Buffer.compare(a.content.prevhash, b.content.prevhash) === 0;
+  return a.work.prevhash === b.work.prevhash;
 }

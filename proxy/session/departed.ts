@@ -39,7 +39,9 @@ export class Departed {
     return this.entries.length;
   }
 
+  /** In order of dependence: links before the jobs they brought. */
   *facts(): Generator<Fact> {
-    for (const entry of this.entries) yield* entry.facts;
+    for (const { facts } of this.entries) for (const fact of facts) if (fact.type === 'link') yield fact;
+    for (const { facts } of this.entries) for (const fact of facts) if (fact.type !== 'link') yield fact;
   }
 }

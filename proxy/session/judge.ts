@@ -10,8 +10,7 @@ import type { Now } from './sink.ts';
 
 export type SubmitMessage = Extract<DownstreamMessage, { kind: 'submit' }>;
 
-/** Widest window any server takes, after the job's own ntime and after our clock (reference §9). */
-export const NTIME_ROLL_MAX_S = 7000;
+/** Consensus takes no block further ahead of our clock (reference §9). */
 const NTIME_AHEAD_MAX_S = 7200;
 
 export interface Judgement {
@@ -27,8 +26,11 @@ export interface Judgement {
   readonly block: boolean;
 }
 
+/** Layouts of machines reach 4 + 8; no slot of ours is wider. */
+const EXTRANONCE_BYTES_MAX = 64;
+
 /** Scratch space shared by all calls: judging allocates nothing but its result. */
-const extranonce = new Uint8Array(64);
+const extranonce = new Uint8Array(EXTRANONCE_BYTES_MAX);
 /** The header hash of the last judged share, digest byte order; valid until the next call. */
 export const lastHash = new Uint8Array(32);
 /** zeros ‖ prefix ‖ extranonce2 of the last judged share; valid until the next call. */
@@ -69,10 +71,21 @@ interface Fit {
   readonly convention: Convention | undefined;
 }
 
+/** Header versions worth hashing; nearly always one, because jobs rarely have bits inside the mask. */
+function versionsOf(session: Session, job: LiveJob, sent: number | undefined): readonly Fit[] {
+  const { version, versionMask } = job.content;
+  const granted = session.grantedMask ?? versionMask;
+  const mask = (job.grantMask & granted) >>> 0;
+  if (sent === undefined) return candidateVersions(version, mask, sent, session.convention);
+  const outside = sent & ~mask;
+  // A machine that still rolls the wider mask it was granted leaves the job's own bits there as they are: harmless.
+  const bits = outside !== 0 && outside === (version & ~mask & granted) ? (sent & mask) >>> 0 : sent;
+  return candidateVersions(version, mask, bits, session.convention);
+}
+
 /** Hashes candidate versions until one meets the easier target; `lastHash` then holds its hash. */
 function firstFit(session: Session, job: LiveJob, message: SubmitMessage, full: Uint8Array, easier: TargetWords): Fit | 'none' | 'bad-version' {
-  const mask = session.grantedMask === undefined ? job.grantMask : (job.grantMask & session.grantedMask) >>> 0;
-  const candidates = candidateVersions(job.content.version, mask, message.versionBits, session.convention);
+  const candidates = versionsOf(session, job, message.versionBits);
   if (candidates.length === 0) return 'bad-version';
   for (const candidate of candidates) {
     hashShare(job.prepared, full, message.ntime, message.nonce, candidate.version, lastHash);
@@ -82,14 +95,14 @@ function firstFit(session: Session, job: LiveJob, message: SubmitMessage, full: 
 }
 
 /** Judges a share of an authorised name. Claims its hash, so a share must be judged once only. */
-export function judge(book: JobBook, session: Session, message: SubmitMessage, ntimeRollS: number, now: Now): Judgement {
+export function judge(book: JobBook, session: Session, message: SubmitMessage, now: Now): Judgement {
   const job = book.find(message.jobId);
-  const exponent = job === undefined ? undefined : session.exponentOf(job.link, job.number);
+  const exponent = job === undefined ? undefined : session.exponentOf(job);
   if (job === undefined || exponent === undefined) return refused('unknown-job', undefined, 0);
   const { version } = job.content;
   if (job.ended) return refused('stale', job, exponent, version);
   if (message.extranonce2.length !== 2 * session.extranonce2Bytes) return refused('malformed', job, exponent, version);
-  const latest = Math.min(job.poolNtime + Math.min(ntimeRollS, NTIME_ROLL_MAX_S), Math.floor(now.wallMs / 1000) + NTIME_AHEAD_MAX_S);
+  const latest = Math.min(job.poolNtime + job.ntimeRollS, Math.floor(now.wallMs / 1000) + NTIME_AHEAD_MAX_S);
   if (message.ntime < job.content.ntime || message.ntime > latest) return refused('bad-time', job, exponent, version);
 
   const full = assemble(job.slotBytes, session.prefix, message.extranonce2);

@@ -14,13 +14,18 @@ import { formatError, formatResult, type Id } from '../protocol/downstream.ts';
 import type { Now, Sink } from './sink.ts';
 import type { Session } from './session.ts';
 import { LINK_TABLE, type LinkState } from './states.ts';
+import { TokenBucket } from './token-bucket.ts';
 
-export const USER_AGENT = 'weighbridge/0.1';
+const USER_AGENT = 'weighbridge/0.1';
 const CONFIGURE_ID = 1;
 const SUBSCRIBE_ID = 2;
 const AUTHORIZE_ID = 3;
 const SUGGEST_ID = 4;
 const FIRST_SUBMIT_ID = 16;
+/** Widest window any server takes (reference §9). */
+const NTIME_ROLL_MAX_S = 7000;
+/** Seconds' worth of submits that may go at once. */
+const BURST_S = 10;
 
 export type NotifyMessage = Extract<UpstreamMessage, { kind: 'notify' }>;
 
@@ -35,6 +40,8 @@ export interface PendingShare {
   readonly session: Session;
   /** With `reply: pool`: the machine's own request id, while it waits for the pool's verdict. */
   replyId: Id | undefined;
+  /** How its version bits were written, where conventions differ for its job. */
+  readonly convention: Convention | undefined;
   /** What the machine was told at the deadline. */
   replied: { readonly value: boolean; readonly source: ReplySource } | undefined;
 }
@@ -54,6 +61,7 @@ export interface LinkOwner {
   /** The pool narrowed or widened the version mask in mid-job. */
   linkMask(link: Link): void;
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void;
+  /** The link has ended, with whatever is still pending on it. */
   linkEnded(link: Link, reason: string): void;
 }
 
@@ -70,13 +78,14 @@ export class Link {
   versionMask = 0;
   /** In force from the next notify; Stratum's default is 1. */
   difficulty = '1';
-  /** The number of the newest job that this link brought; 0 before. */
-  newestJob = 0;
+  /** When extranonce and mask were written down; 0 before. */
+  subscribedWall = 0;
   openedMono = 0;
   liveSinceMono: number | undefined;
   lastLineMono = 0;
   lastNotifyMono: number | undefined;
   lastBroadcastMono = 0;
+  lastExclusiveMono = Number.NEGATIVE_INFINITY;
   readonly pending = new Map<number, PendingShare>();
   readonly sessions = new Set<Session>();
   malformedLines = 0;
@@ -84,9 +93,12 @@ export class Link {
   private earlyJob: NotifyMessage | undefined;
   private nextExtranonce: Extract<UpstreamMessage, { kind: 'set-extranonce' }> | undefined;
   /** Where the pool asked to come back to, when it did. */
-  reconnectTo: { host: string; port: number } | undefined;
+  reconnectTo: { host: string; port: number; waitMs: number } | undefined;
   /** How this pool combines the sixth parameter; learnt from its rejects when configured as auto. */
   convention: Convention;
+  /** The pool has accepted work that only this convention describes. */
+  conventionShown: boolean;
+  private readonly bucket: TokenBucket;
   private readonly sink: Sink;
   private readonly owner: LinkOwner;
 
@@ -97,8 +109,15 @@ export class Link {
     this.host = target.host;
     this.port = target.port;
     this.convention = config.convention === 'auto' ? 'replace' : config.convention;
+    this.conventionShown = config.convention !== 'auto';
+    this.bucket = new TokenBucket(config.submitsPerSecondMax, BURST_S);
     this.sink = sink;
     this.owner = owner;
+  }
+
+  /** Seconds after a job's ntime that the pool takes shares for. */
+  get ntimeRollS(): number {
+    return Math.min(NTIME_ROLL_MAX_S, Math.floor(this.config.ntimeRollMs / 1000));
   }
 
   get url(): string {
@@ -132,20 +151,26 @@ export class Link {
     if (this.state === 'ended') return;
     this.state = 'ended';
     this.sink.closeLink(this);
-    const unanswered = [...this.pending.values()];
-    this.pending.clear();
-    for (const share of unanswered) {
-      this.owner.linkAnswer(this, share, { verdict: 'unanswered', reason: 'none', code: '', text: '' });
-    }
     this.owner.linkEnded(this, reason);
   }
 
-  /** Sends a share; returns nothing: the answer comes as `linkAnswer`. */
-  submit(format: (id: number) => string, share: PendingShare): void {
+  /** Whether its cap on submits leaves room for one more. */
+  maySubmit(now: Now): boolean {
+    return this.bucket.take(now.monoMs);
+  }
+
+  /** Gives a share the id under which it is submitted; the answer comes as `linkAnswer`. */
+  expect(share: PendingShare): number {
     const id = this.nextId;
     this.nextId += 1;
     this.pending.set(id, share);
-    this.sink.toLink(this, format(id));
+    return id;
+  }
+
+  /** Whether a share of this job is under way. */
+  awaits(job: number): boolean {
+    for (const share of this.pending.values()) if (share.job === job) return true;
+    return false;
   }
 
   message(message: UpstreamMessage, now: Now): void {
@@ -230,7 +255,13 @@ export class Link {
     this.extranonce1 = next.extranonce1;
     this.extranonce2Bytes = next.extranonce2Bytes;
     this.owner.linkSubscribed(this);
+    if (this.ended()) return;
     this.owner.linkJob(this, { ...message, clean: true });
+  }
+
+  /** Asked where the owner may have ended it meanwhile. */
+  private ended(): boolean {
+    return this.state === 'ended';
   }
 
   private reconnect(message: Extract<UpstreamMessage, { kind: 'reconnect' }>): void {
@@ -239,7 +270,7 @@ export class Link {
       this.sink.log('warn', 'pool asked to reconnect to another domain: not followed', { pool: this.pool, host });
       return;
     }
-    this.reconnectTo = { host, port: message.port ?? this.port };
+    this.reconnectTo = { host, port: message.port ?? this.port, waitMs: message.waitMs };
     this.end(`the pool asked to reconnect to ${host}:${message.port ?? this.port}`);
   }
 
@@ -273,7 +304,8 @@ export class Link {
     const { user, difficulty } = this.config;
     const password = this.config.passwordDifficulty ? `${this.config.password},d=${difficulty}` : this.config.password;
     const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
-    this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, password]) + suggest);
+    const asked = this.config.passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
+    this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggest);
   }
 
   private authorised(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {
@@ -284,6 +316,7 @@ export class Link {
     }
     this.state = 'authorised';
     this.owner.linkSubscribed(this);
+    if (this.ended()) return;
     const early = this.earlyJob;
     this.earlyJob = undefined;
     if (early !== undefined) this.job(early, now);

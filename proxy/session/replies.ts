@@ -3,6 +3,7 @@
  * all the same (mining goes on) and counted as unjournaled.
  */
 import { formatError, formatTrue, type Id } from '../protocol/downstream.ts';
+import type { Fact } from './facts.ts';
 import type { Session } from './session.ts';
 import type { Counters, Sink } from './sink.ts';
 
@@ -41,10 +42,12 @@ export class Replies {
   private admitted: { sequence: number; entries: Map<string, Unjournaled> } | undefined;
   private readonly sink: Sink;
   private readonly counters: Counters;
+  private readonly journal: (fact: Fact) => number;
 
-  constructor(sink: Sink, counters: Counters) {
+  constructor(sink: Sink, counters: Counters, journal: (fact: Fact) => number) {
     this.sink = sink;
     this.counters = counters;
+    this.journal = journal;
   }
 
   /** First in, first out: a reply waits for everything that was appended before it. */
@@ -117,7 +120,7 @@ export class Replies {
     const entries = this.unjournaled;
     this.unjournaled = new Map();
     let sequence = 0;
-    for (const entry of entries.values()) sequence = this.sink.journal({ type: 'unjournaled', ...entry, atMs: wallMs });
+    for (const entry of entries.values()) sequence = this.journal({ type: 'unjournaled', ...entry, atMs: wallMs });
     this.admitted = { sequence, entries };
   }
 }

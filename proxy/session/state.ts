@@ -4,6 +4,7 @@ import type { Random } from '../../config/world.ts';
 import { JobBook, type LiveJob } from './book.ts';
 import { Departed } from './departed.ts';
 import type { Fact } from './facts.ts';
+import type { Layout } from './layouts.ts';
 import type { Link } from './link.ts';
 import { jobFact } from './live-facts.ts';
 import { Prefixes } from './prefixes.ts';
@@ -25,6 +26,13 @@ export interface FarmOptions {
 /** An ended session whose machine may come back. */
 export interface Resumable {
   readonly session: Session;
+  readonly untilMono: number;
+}
+
+/** Machines of one address and firmware that are expected back. */
+export interface ExpectedReturns {
+  readonly layout: Layout;
+  count: number;
   readonly untilMono: number;
 }
 
@@ -51,6 +59,8 @@ export class FarmState {
   /** Links that give work, by pool. */
   readonly liveLinks = new Map<string, Link>();
   readonly learnt: Map<string, Learnt>;
+  /** Machines that were closed to come back with a smaller layout: how many, by address and firmware. Oldest first. */
+  readonly returns = new Map<string, ExpectedReturns>();
   readonly departed = new Departed();
   /** The instant of the event being handled. */
   now: Now;

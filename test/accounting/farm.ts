@@ -40,7 +40,7 @@ const SITES = ['north', 'south'];
 const REJECTS = ['stale', 'duplicate', 'low-difficulty'] as const;
 
 /** Makes facts in order; `live` gives what a new segment repeats. */
-export class FactFarm {
+class FactFarm {
   readonly #random: Random;
   readonly #links: LinkFact[] = [];
   readonly #jobs: JobFact[] = [];
@@ -112,7 +112,7 @@ export class FactFarm {
     this.#numbers.job += 1;
     const content: Job = {
       prevhash: this.#random.bytes(32), coinb1: Buffer.concat([this.#random.bytes(40), link.extranonce1]), coinb2: this.#random.bytes(60),
-      branches: this.#random.bytes(64), version: 0x20000000, nBits: 0x1702f128, ntime: Math.floor(this.#atMs / 1000), versionMask: 0x1fffe000,
+      branches: this.#random.bytes(64), version: 0x20000000, nBits: 0x1d00ffff, ntime: Math.floor(this.#atMs / 1000), versionMask: 0x1fffe000,
     };
     const fact: JobFact = {
       type: 'job', job: this.#numbers.job, link: link.link, poolJobId: 'j', clean: true, content, paddingBytes: 0,

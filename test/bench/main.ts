@@ -88,14 +88,14 @@ limits: { duplicatesMax: 20000000 }
 `;
   const { config, problems } = parseConfig(text, 'bench');
   if (config === undefined) throw new Error(JSON.stringify(problems));
-  return Buffer.from(JSON.stringify(config)).toString('base64url');
+  return JSON.stringify(config);
 }
 
 const COLLECTING = ['--expose-gc', '--import', here('./collect.js')];
 
 async function startProxy(data: string, poolPort: number, execArgv: string[] = []): Promise<{ child: ChildProcess; port: number }> {
-  const args = ['--config-json', configuration(data, poolPort)];
-  const child = fork(here('../../proxy/net/proxy-main.js'), args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const env = { ...process.env, WEIGHBRIDGE_CONFIG: configuration(data, poolPort) };
+  const child = fork(here('../../proxy/net/proxy-main.js'), { execArgv, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const { addresses } = await message<{ addresses: { address: string }[] }>(child, 'listening');
   return { child, port: Number(addresses[0]!.address.split(':').at(-1)) };
 }

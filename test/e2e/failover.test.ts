@@ -66,6 +66,7 @@ difficulty: { start: "2^-22", min: "2^-30", max: "2^-10", sharesPerMinute: 30 }
     expect(comparePools([main, backup], journal)).toEqual([]);
     expect(journal.unjournaled).toEqual([]);
     const counted = [...countedShares(journal).values()];
+    expect(counted.length).toBeGreaterThan(3000);
     expect(new Set(counted.map(({ pool }) => pool))).toEqual(new Set(['main', 'backup']));
 
     // The estimate agrees with the hashes that were really done.

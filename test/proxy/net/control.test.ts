@@ -96,7 +96,7 @@ describe('one exchange', () => {
   it('survives bytes that are not the protocol', async () => {
     const { data } = newScene();
     const { path } = await serve(data, () => Promise.resolve({ ok: true, value: { pid: 1 } }));
-    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', 'IPC{}', 'IPC\x82{}', 'IPC\x84null', 'x', '']) {
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', 'IPC{}', 'IPC\x82{}', 'IPC\x84null', `IPC${'\x7f'.repeat(20)}\xff{`, 'IPC\x04\x00\x00\x80{', 'x', '']) {
       const socket = connect(path);
       await new Promise<void>((resolve) => {
         socket.on('error', () => undefined);

@@ -88,19 +88,17 @@ describe('keeping alive', () => {
     const supervisor = await s.start();
     const before = await supervisor.status();
     expect(before.totals.counters.connects).toBe(7);
-    const beganMs = performance.now();
     process.kill(before.proxy?.pid ?? 0, 'SIGKILL');
     const after = await until(async () => {
       const status = await supervisor.status();
       return status.proxy !== undefined && status.proxy.pid !== before.proxy?.pid ? status : undefined;
     });
-    expect(performance.now() - beganMs).toBeLessThan(1000);
     expect(after.totals.counters.connects).toBe(14);
     expect(after.totals.closes).toEqual({ idle: 2 });
     expect(after.totals.fsync?.counts).toEqual([2, 4, 6]);
     expect(after.restarts.proxy).toBe(1);
     expect(linesOf(s, 'proxy-starts')).toHaveLength(2);
-    expect(s.logLines.join('')).toContain('The proxy process ended (signal SIGKILL)');
+    expect(s.logLines.join('')).toMatch(/The proxy process ended \(signal SIGKILL\) after \d+ ms; it is started again in 100 ms\./);
   });
 
   it('starts a killed accountant again while machines are served', { timeout: 10_000 }, async () => {

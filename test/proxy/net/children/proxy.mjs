@@ -2,7 +2,7 @@
 import { writeFileSync, appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const config = JSON.parse(Buffer.from(process.argv[process.argv.indexOf('--config-json') + 1], 'base64url').toString());
+const config = JSON.parse(process.env.WEIGHBRIDGE_CONFIG);
 const mode = Object.values(config.pools)[0].user;
 const uuid = crypto.randomUUID();
 const startedMs = Date.now();

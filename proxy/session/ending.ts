@@ -1,0 +1,55 @@
+/** How sessions end, by themselves or by us, and what is written down of them then. */
+import { sessionFacts } from './live-facts.ts';
+import type { Session } from './session.ts';
+import type { FarmState } from './state.ts';
+
+const RESUMABLE_MAX = 100_000;
+const WISHES_MAX = 100_000;
+/** Longer names are strangers': they are not worth remembering. */
+const WISH_NAME_CHARACTERS_MAX = 128;
+
+/** Closes a session's connection from our side. */
+export function closeSession(state: FarmState, session: Session, reason: string): void {
+  if (session.state === 'closed') return;
+  state.sink.closeSession(session, reason);
+  endSession(state, session, reason);
+}
+
+/** Forgets a session whose connection is gone; its prefix rests, and its machine may resume it for a while. */
+export function endSession(state: FarmState, session: Session, reason: string): void {
+  if (!state.sessions.delete(session)) return;
+  const mined = session.state === 'mining';
+  session.state = 'closed';
+  session.link?.sessions.delete(session);
+  const left = (state.byHost.get(session.host) ?? 1) - 1;
+  if (left === 0) state.byHost.delete(session.host);
+  else state.byHost.set(session.host, left);
+  flushRejects(state, session);
+  rememberWish(state, session);
+  if (session.sessionId === '') return;
+  state.bySessionId.delete(session.sessionId);
+  state.prefixes.release(session.prefix, state.now.monoMs);
+  const facts = [...sessionFacts(session, state.now.wallMs)];
+  const sequence = state.journal({ type: 'session-end', session: session.number, reason, atMs: state.now.wallMs });
+  state.departed.add(facts, sequence, () => session.pendingPool > 0);
+  if (!mined) return;
+  state.resumable.set(session.sessionId, { session, untilMono: state.now.monoMs + state.config.timeouts.resumeMs });
+  if (state.resumable.size > RESUMABLE_MAX) state.resumable.delete(state.resumable.keys().next().value!);
+}
+
+/** Only of machines that have shown shares: anybody can name anything. */
+function rememberWish(state: FarmState, session: Session): void {
+  const worker = session.binds[0]?.worker;
+  if (worker === undefined || session.vardiff === undefined || session.acceptedTotal === 0) return;
+  if (worker.length > WISH_NAME_CHARACTERS_MAX) return;
+  state.wishes.delete(worker);
+  state.wishes.set(worker, session.vardiff.exponent);
+  if (state.wishes.size > WISHES_MAX) state.wishes.delete(state.wishes.keys().next().value!);
+}
+
+/** Writes down the rejects that were only counted. */
+export function flushRejects(state: FarmState, session: Session): void {
+  for (const { bind, verdict, count } of session.takeUncounted()) {
+    state.journal({ type: 'rejects', session: session.number, bind, verdict, count, atMs: state.now.wallMs });
+  }
+}

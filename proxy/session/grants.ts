@@ -1,0 +1,109 @@
+/** What machines are granted at configure and subscribe: version bits, a prefix, and their old session when they come back. */
+import { ceilExponent } from './names.ts';
+import { formatConfigureResult, formatError, formatSubscribeResult, type DownstreamMessage } from '../protocol/downstream.ts';
+import type { Delivery } from './delivery.ts';
+import { closeSession } from './ending.ts';
+import { layoutFor, siteMask } from './layouts.ts';
+import { openInJournal } from './opening.ts';
+import type { Placement } from './placement.ts';
+import type { Session } from './session.ts';
+import type { FarmState, Resumable } from './state.ts';
+
+type Of<K extends DownstreamMessage['kind']> = Extract<DownstreamMessage, { kind: K }>;
+
+const SESSION_ID_DIGITS = 32;
+/** The longest user agents seen are half of this; the rest of a line of 16 KiB is not worth keeping for every session. */
+const USER_AGENT_CHARACTERS_MAX = 256;
+
+export class Grants {
+  private readonly state: FarmState;
+  private readonly delivery: Delivery;
+  private readonly placement: Placement;
+
+  constructor(state: FarmState, delivery: Delivery, placement: Placement) {
+    this.state = state;
+    this.delivery = delivery;
+    this.placement = placement;
+  }
+
+  configure(session: Session, message: Of<'configure'>): void {
+    const { extensions, minimumDifficulty } = message;
+    const rolls = extensions.includes('version-rolling');
+    if (rolls) {
+      session.grantedMask ??= siteMask(this.state, session.site);
+      session.grantedMask = (session.grantedMask & message.versionMask) >>> 0;
+      session.toldMask = session.grantedMask;
+    }
+    if (extensions.includes('subscribe-extranonce')) session.takesExtranonce = true;
+    if (extensions.includes('minimum-difficulty') && minimumDifficulty !== undefined) session.floorExponent = ceilExponent(minimumDifficulty);
+    const grant = { versionMask: session.grantedMask ?? 0, minimumDifficulty: minimumDifficulty !== undefined, subscribeExtranonce: true };
+    this.state.sink.toSession(session, formatConfigureResult(message.id, extensions, grant));
+    // Its link may grant less than was just told: that goes before the next job.
+    if (rolls) this.delivery.again(session);
+  }
+
+  subscribe(session: Session, message: Of<'subscribe'>): void {
+    const { state } = this;
+    // Cut by way of bytes: a slice of a string keeps all of it alive.
+    session.userAgent = Buffer.from(message.userAgent.slice(0, USER_AGENT_CHARACTERS_MAX)).toString();
+    if (!this.resume(session, message.sessionId) && !this.givePrefix(session)) {
+      state.sink.toSession(session, formatError(message.id, 20, 'No extranonce left'));
+      closeSession(state, session, 'no prefix left');
+      return;
+    }
+    state.bySessionId.set(session.sessionId, session);
+    openInJournal(state, session);
+    session.state = session.state === 'authorised' ? 'mining' : 'subscribed';
+    this.subscribeResult(session, message);
+    this.placement.settle(session);
+  }
+
+  /** The same answer again; a machine that asks twice is waiting for work. */
+  repeat(session: Session, message: Of<'subscribe'>): void {
+    this.subscribeResult(session, message);
+    this.delivery.again(session);
+  }
+
+  private subscribeResult(session: Session, { id }: Of<'subscribe'>): void {
+    const prefix = Buffer.from(session.prefix).toString('hex');
+    this.state.sink.toSession(session, formatSubscribeResult(id, session.sessionId, prefix, session.extranonce2Bytes));
+  }
+
+  private givePrefix(session: Session): boolean {
+    const { state } = this;
+    const layout = layoutFor(state, session);
+    const prefix = state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
+    if (prefix === undefined) return false;
+    session.prefix = prefix;
+    session.extranonce2Bytes = layout.extranonce2Bytes;
+    session.sessionId = Buffer.from(state.random.bytes(SESSION_ID_DIGITS / 2)).toString('hex');
+    return true;
+  }
+
+  /** A machine that comes back with its session id keeps its prefix and its jobs; its old socket is closed first. */
+  private resume(session: Session, sessionId: string | undefined): boolean {
+    const { state } = this;
+    const earlier = this.resumable(session, sessionId);
+    if (earlier === undefined || !state.prefixes.reserve(earlier.prefix)) return false;
+    state.resumable.delete(earlier.sessionId);
+    state.counters.resumptions += 1;
+    session.sessionId = earlier.sessionId;
+    session.prefix = earlier.prefix;
+    session.extranonce2Bytes = earlier.extranonce2Bytes;
+    session.grantedMask ??= earlier.grantedMask;
+    session.inherit(earlier);
+    return true;
+  }
+
+  private resumable(session: Session, sessionId: string | undefined): Session | undefined {
+    const { state } = this;
+    if (sessionId?.length !== SESSION_ID_DIGITS) return undefined;
+    const living = state.bySessionId.get(sessionId);
+    if (living !== undefined && living.site !== session.site) return undefined;
+    if (living !== undefined) closeSession(state, living, 'resumed on a new connection');
+    const kept: Resumable | undefined = state.resumable.get(sessionId);
+    if (kept === undefined || kept.session.site !== session.site || kept.untilMono < state.now.monoMs) return undefined;
+    // It was closed to get another layout.
+    return kept.session.homeless ? undefined : kept.session;
+  }
+}

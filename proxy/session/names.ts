@@ -1,0 +1,96 @@
+/** Names and wishes of machines: which route a session takes, and the difficulty it would like. */
+import { exponentFloor } from '../mining/difficulty.ts';
+import { Vardiff } from '../mining/vardiff.ts';
+import { formatError, formatResult, type DownstreamMessage } from '../protocol/downstream.ts';
+import { passwordOptions } from '../protocol/password.ts';
+import { bindInJournal } from './opening.ts';
+import type { Placement } from './placement.ts';
+import { findRoute, type Route } from './routes.ts';
+import type { Bind, Session } from './session.ts';
+import type { FarmState } from './state.ts';
+
+type Of<K extends DownstreamMessage['kind']> = Extract<DownstreamMessage, { kind: K }>;
+
+/** Far above what any pool or firmware takes (reference §15). */
+const NAME_CHARACTERS_MAX = 1024;
+/** Refused names of one session that are logged; a stranger may try for ever. */
+const REFUSALS_LOGGED_MAX = 3;
+
+/** The smallest k with 2^k ≥ difficulty: a floor must not be undercut. */
+export function ceilExponent(difficulty: number): number {
+  const floor = exponentFloor(difficulty);
+  return 2 ** floor < difficulty ? floor + 1 : floor;
+}
+
+export class Names {
+  private readonly state: FarmState;
+  private readonly placement: Placement;
+
+  constructor(state: FarmState, placement: Placement) {
+    this.state = state;
+    this.placement = placement;
+  }
+
+  authorize(session: Session, message: Of<'authorize'>): void {
+    const { sink } = this.state;
+    const { username: worker } = message;
+    if (session.bindOf(worker) !== undefined) {
+      sink.toSession(session, formatResult(message.id, true));
+      return;
+    }
+    const route = worker.length > NAME_CHARACTERS_MAX ? undefined : findRoute(this.state.routes, session.site, worker);
+    const refusal = this.whyNot(session, route);
+    if (refusal !== undefined || route === undefined) {
+      sink.toSession(session, formatError(message.id, 24, refusal ?? 'Unauthorized worker'));
+      session.refusedNames += 1;
+      const name = worker.slice(0, NAME_CHARACTERS_MAX);
+      if (session.refusedNames <= REFUSALS_LOGGED_MAX) sink.log('info', 'name refused', { worker: name, site: session.site, why: refusal });
+      return;
+    }
+    this.bind(session, { number: 0, worker, lessee: route.lessee, atMs: 0 });
+    const first = session.route === undefined;
+    if (first) this.firstName(session, route, worker, message.password);
+    sink.toSession(session, formatResult(message.id, true));
+    if (!first) return;
+    session.state = session.state === 'subscribed' ? 'mining' : 'authorised';
+    this.placement.settle(session);
+  }
+
+  private bind(session: Session, bind: Bind): void {
+    const open = session.state === 'subscribed' || session.state === 'mining';
+    session.binds.push(open ? bindInJournal(this.state, session, bind) : bind);
+  }
+
+  private whyNot(session: Session, route: Route | undefined): string | undefined {
+    if (route === undefined) return 'Unauthorized worker: no route for this name';
+    if (session.route !== undefined && session.route !== route) return 'Unauthorized worker: this connection works for another route';
+    if (session.binds.length >= this.state.config.limits.workersPerSessionMax) return 'Unauthorized worker: too many names';
+    return undefined;
+  }
+
+  private firstName(session: Session, route: Route, worker: string, password: string): void {
+    session.route = route;
+    const asked = passwordOptions(password);
+    if (asked.difficulty !== undefined) session.fixedExponent = exponentFloor(asked.difficulty);
+    if (asked.minimumDifficulty !== undefined) session.floorExponent = ceilExponent(asked.minimumDifficulty);
+    this.begin(session, session.suggestedExponent ?? this.state.wishes.get(worker) ?? this.state.config.difficulty.startExponent);
+  }
+
+  private begin(session: Session, exponent: number): void {
+    const { minExponent, maxExponent } = this.state.config.difficulty;
+    session.vardiff = new Vardiff(Math.min(Math.max(exponent, minExponent), maxExponent), this.state.now.monoMs);
+  }
+
+  /**
+   * A hint for the start. It often comes just after authorize, when the first job is already on its way; then it counts from
+   * the next work on. Some firmware repeats it every 30 s as its keep-alive, which must change nothing.
+   */
+  suggest(session: Session, message: Of<'suggest-difficulty' | 'suggest-target'>): void {
+    const exponent = exponentFloor(message.difficulty);
+    if (session.suggestedExponent !== exponent) {
+      session.suggestedExponent = exponent;
+      if (session.vardiff !== undefined && session.acceptedTotal === 0) this.begin(session, exponent);
+    }
+    if (message.id !== null) this.state.sink.toSession(session, formatResult(message.id, true));
+  }
+}

@@ -1,0 +1,141 @@
+/** Which link a session works on: failover in order and return, and what is done when its extranonce layout fits none. */
+import { formatSetExtranonce } from '../protocol/downstream.ts';
+import type { Delivery } from './delivery.ts';
+import { closeSession } from './ending.ts';
+import { expectReturn, fits, layoutOf, layoutOfRoom } from './layouts.ts';
+import type { Link } from './link.ts';
+import { sessionFacts } from './live-facts.ts';
+import { openInJournal } from './opening.ts';
+import type { Session } from './session.ts';
+import type { FarmState } from './state.ts';
+
+export class Placement {
+  private readonly state: FarmState;
+  private readonly delivery: Delivery;
+  private closeBudget = 0;
+
+  constructor(state: FarmState, delivery: Delivery) {
+    this.state = state;
+    this.delivery = delivery;
+  }
+
+  /** The first live link of the session's route that `takes` accepts. */
+  private firstLive(session: Session, takes: (link: Link) => boolean): Link | undefined {
+    for (const name of session.route?.pools ?? []) {
+      const link = this.state.liveLinks.get(name);
+      if (link !== undefined && takes(link)) return link;
+    }
+    return undefined;
+  }
+
+  /** The first live link of its route that its layout fits. */
+  private bestLink(session: Session): Link | undefined {
+    return this.firstLive(session, (link) => fits(layoutOf(session), link));
+  }
+
+  /** Where a session should move to: to any live link from a dead one, up its order only to a pool that has lived a while. */
+  private betterLink(session: Session): Link | undefined {
+    const { now, config } = this.state;
+    const onLive = session.link?.state === 'live';
+    const better = this.firstLive(session, (link) => {
+      if (link === session.link) return true;
+      if (!fits(layoutOf(session), link)) return false;
+      return !onLive || now.monoMs - (link.liveSinceMono ?? now.monoMs) >= config.timeouts.returnStableMs;
+    });
+    return better === session.link ? undefined : better;
+  }
+
+  /** Puts a session that is ready to mine on the best link it fits; without any it waits, connected. */
+  settle(session: Session): void {
+    if (session.state !== 'mining') return;
+    const link = this.bestLink(session);
+    if (link !== undefined) {
+      if (link !== session.link) this.delivery.join(link, [session]);
+      return;
+    }
+    const other = this.firstLive(session, (live) => layoutOfRoom(live.extranonce2Bytes) !== undefined);
+    if (other === undefined) session.homelessMono = undefined;
+    else if (session.takesExtranonce && this.relayout(session, other)) session.homelessMono = undefined;
+    else session.homelessMono ??= this.state.now.monoMs;
+  }
+
+  /** Gives a session another layout by set_extranonce: for the journal it is a new session, its old jobs end. */
+  private relayout(session: Session, link: Link): boolean {
+    const { state } = this;
+    const layout = layoutOfRoom(link.extranonce2Bytes);
+    const prefix = layout && state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
+    if (layout === undefined || prefix === undefined) return false;
+    state.prefixes.release(session.prefix, state.now.monoMs);
+    const facts = [...sessionFacts(session, state.now.wallMs)];
+    const sequence = state.journal({ type: 'session-end', session: session.number, reason: 'extranonce changed', atMs: state.now.wallMs });
+    state.departed.add(facts, sequence, () => session.pendingPool > 0);
+    session.leaveLink();
+    session.number = state.nextSession();
+    session.prefix = prefix;
+    session.extranonce2Bytes = layout.extranonce2Bytes;
+    session.forgetJobs();
+    session.exponent = undefined;
+    openInJournal(state, session);
+    state.sink.toSession(session, formatSetExtranonce(Buffer.from(prefix).toString('hex'), layout.extranonce2Bytes));
+    session.cleanNext = true;
+    this.delivery.join(link, [session]);
+    return true;
+  }
+
+  /** A link that has just come alive takes the sessions that have no live link. */
+  gather(link: Link): void {
+    const idle = [...this.state.sessions].filter(
+      (session) => session.state === 'mining' && session.link?.state !== 'live' && this.bestLink(session) === link,
+    );
+    this.move(link, idle);
+  }
+
+  /** Sessions of a dead link move at once to the next live one; without any they keep its last work. */
+  failOver(dead: Link): void {
+    const moves = new Map<Link, Session[]>();
+    for (const session of dead.sessions) this.plan(moves, session, this.bestLink(session));
+    for (const [link, sessions] of moves) this.move(link, sessions);
+  }
+
+  private plan(moves: Map<Link, Session[]>, session: Session, link: Link | undefined): void {
+    if (link === undefined) return;
+    const sessions = moves.get(link);
+    if (sessions === undefined) moves.set(link, [session]);
+    else sessions.push(session);
+  }
+
+  private move(link: Link, sessions: readonly Session[]): void {
+    if (sessions.length === 0) return;
+    this.delivery.join(link, sessions);
+    this.state.sink.log('info', 'sessions moved', { pool: link.pool, link: link.number, sessions: sessions.length });
+  }
+
+  /** Takes the sessions off a link whose pool leaves less room than they need. */
+  evict(link: Link): Session[] {
+    const evicted = [...link.sessions].filter((session) => !fits(layoutOf(session), link));
+    for (const session of evicted) session.leaveLink();
+    return evicted;
+  }
+
+  /** Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. */
+  tick(): void {
+    const { state } = this;
+    const { closesPerSecond, returnStableMs } = state.config.timeouts;
+    this.closeBudget = closesPerSecond;
+    const moves = new Map<Link, Session[]>();
+    for (const session of state.sessions) {
+      if (session.state !== 'mining') continue;
+      const better = this.betterLink(session);
+      if (better !== undefined) this.plan(moves, session, better);
+      else if (session.link?.state !== 'live') this.settle(session);
+      if (session.homelessMono === undefined || this.closeBudget === 0) continue;
+      // With the work of a dead link in hand a machine may as well wait: its pool may be back in a moment.
+      const graceMs = session.link === undefined ? 0 : returnStableMs;
+      if (state.now.monoMs - session.homelessMono < graceMs) continue;
+      this.closeBudget -= 1;
+      expectReturn(state, session);
+      closeSession(state, session, 'its extranonce does not fit the pools left');
+    }
+    for (const [link, sessions] of moves) this.move(link, sessions);
+  }
+}

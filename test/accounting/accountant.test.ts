@@ -1,0 +1,145 @@
+/** The accountant when things fail: a ledger that cannot be written, a segment that cannot be read, a directory that appears late. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Accountant, type AccountantFigures } from '../../accounting/accountant.ts';
+import { journalDirectory, ledgerFile, Store } from '../../accounting/store.ts';
+import type { AccountantSnapshot } from '../../proxy/net/messages.ts';
+import { manualWorld, recordFarm, writeJournal } from './farm.ts';
+import { dump } from './tables.ts';
+
+const farm = recordFarm(5, 400);
+let dataDir = '';
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'wb-accountant-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+function journal(directory = journalDirectory(dataDir)): Promise<string> {
+  return writeJournal({ directory, seed: 3, ...farm, segmentBytes: 12_000, commitFacts: 40 });
+}
+
+function drain(accountant: Accountant): void {
+  while (accountant.step() > 0);
+}
+
+describe('the accountant', () => {
+  it('reports what the supervisor expects', () => {
+    const accountant = Accountant.open({ dataDir, world: manualWorld(1) });
+    drain(accountant);
+    const figures: AccountantFigures = accountant.snapshot();
+    const snapshot: AccountantSnapshot = figures;
+    expect(snapshot).toMatchObject({ pid: process.pid, caughtUp: true, lagBytes: 0, lagMs: 0, foldedRecords: 0, problem: '', delivered: [], credited: [] });
+    accountant.close();
+  });
+
+  it('says what it lags behind while it works, and totals afterwards', async () => {
+    await journal();
+    const accountant = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => false, limits: { batchRecords: 50, batchRows: 50_000 } });
+    accountant.step();
+    const during = accountant.snapshot();
+    expect(during.caughtUp).toBe(false);
+    expect(during.lagBytes).toBeGreaterThan(0);
+    drain(accountant);
+    const after = accountant.snapshot();
+    expect(after).toMatchObject({ caughtUp: true, lagBytes: 0, lagMs: 0, foldedRecords: farm.facts.length });
+    const accepted = farm.facts.filter((fact) => fact.type === 'share' && fact.verdict === 'accepted').length;
+    const counted = (figures: AccountantFigures): number => figures.delivered.filter(({ verdict }) => verdict === 'accepted').reduce((sum, { count }) => sum + count, 0);
+    expect(counted(after)).toBe(accepted);
+    accountant.close();
+    // Totals come from the ledger, so they do not go backwards at a restart.
+    const again = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => false });
+    again.step();
+    expect(counted(again.snapshot())).toBe(accepted);
+    expect(again.snapshot().unjournaledShares).toBe(3 * farm.facts.filter((fact) => fact.type === 'unjournaled').length);
+    again.close();
+  });
+
+  it('waits while another holds the ledger, with back-off, and then folds everything once', async () => {
+    await journal();
+    Store.open(dataDir).close();
+    const other = new Database(ledgerFile(dataDir));
+    other.exec('BEGIN IMMEDIATE');
+    const world = manualWorld(1);
+    const accountant = Accountant.open({ dataDir, world, isAlive: () => false, busyTimeoutMs: 1 });
+    drain(accountant);
+    expect(accountant.snapshot().problem).toMatch(/does not follow the journals: .*locked/);
+    expect(accountant.snapshot().caughtUp).toBe(false);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(accountant.step()).toBe(0);
+    world.advance(1000);
+    drain(accountant);
+    expect(accountant.snapshot()).toMatchObject({ problem: '', caughtUp: true, foldedRecords: farm.facts.length });
+    accountant.close();
+  });
+
+  it('goes on after a ledger that cannot be opened, or is of another version', async () => {
+    await journal();
+    mkdirSync(ledgerFile(dataDir));
+    const world = manualWorld(1);
+    const accountant = Accountant.open({ dataDir, world, isAlive: () => false });
+    drain(accountant);
+    expect(accountant.snapshot().problem).toContain('cannot open the ledger');
+    rmSync(ledgerFile(dataDir), { recursive: true });
+    const foreign = new Database(ledgerFile(dataDir));
+    foreign.exec('PRAGMA user_version = 99');
+    foreign.close();
+    world.advance(60_000);
+    drain(accountant);
+    expect(accountant.snapshot().problem).toContain('schema version 99');
+    rmSync(ledgerFile(dataDir));
+    world.advance(60_000);
+    drain(accountant);
+    expect(accountant.snapshot()).toMatchObject({ problem: '', foldedRecords: farm.facts.length });
+    accountant.close();
+  });
+
+  it('rolls back what was being written when it is closed', async () => {
+    await journal();
+    const accountant = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => false });
+    for (let step = 0; step < 3 && accountant.step() > 0; step += 1);
+    accountant.close();
+    const fresh = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => false });
+    drain(fresh);
+    fresh.close();
+    const store = Store.open(dataDir, { readonly: true });
+    expect(dump(store)['total']?.length).toBeGreaterThan(0);
+    expect(store.positions().every(({ finished }) => finished)).toBe(true);
+    store.close();
+  });
+
+  it('names a segment that cannot be read, and folds the others', async () => {
+    await journal();
+    const directory = journalDirectory(dataDir);
+    const name = readdirSync(directory).find((each) => each.endsWith('.wbj')) ?? '';
+    rmSync(join(directory, name));
+    writeFileSync(join(directory, `${name}.gz`), 'not gzip');
+    const accountant = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => false });
+    drain(accountant);
+    const { problem, foldedRecords } = accountant.snapshot();
+    expect(problem).toContain(`${name}.gz cannot be read`);
+    expect(foldedRecords).toBeGreaterThan(0);
+    expect(foldedRecords).toBeLessThan(farm.facts.length);
+    accountant.close();
+  });
+
+  it('compresses what is folded to its end and leaves what is not', async () => {
+    await journal();
+    const accountant = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => true });
+    drain(accountant);
+    const report = await accountant.retain(1e12, true, () => undefined);
+    const segments = readdirSync(journalDirectory(dataDir)).filter((name) => /\.wbj(\.gz)?$/.test(name));
+    expect(report.compressed.length).toBe(segments.length - 1);
+    expect(segments.filter((name) => name.endsWith('.wbj'))).toHaveLength(1);
+    accountant.close();
+    // What is compressed still folds to the same.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(ledgerFile(dataDir) + suffix, { force: true });
+    const second = Accountant.open({ dataDir, world: manualWorld(1), isAlive: () => true });
+    drain(second);
+    expect(second.snapshot()).toMatchObject({ problem: '', foldedRecords: farm.facts.length });
+    second.close();
+  });
+});

@@ -1,0 +1,43 @@
+// Loaded into the product's processes before their own code (NODE_OPTIONS), to give them a world that no test machine has
+// at hand: a wall clock that runs fast, a disk that forces slowly, a disk that is full for as long as a file exists.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+const { clock, syncDelayMs = 0, fullWhile } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
+
+if (clock !== undefined) {
+  const realNow = Date.now;
+  Date.now = () => Math.round(clock.startMs + (realNow() - clock.startMs) * clock.speed);
+}
+
+const journals = new Set();
+
+function refused() {
+  return fullWhile !== undefined && fs.existsSync(fullWhile);
+}
+
+function full() {
+  return Object.assign(new Error('ENOSPC: no space left on device, write'), { errno: -28, code: 'ENOSPC', syscall: 'write' });
+}
+
+const { open, write, fdatasync, close } = fs;
+fs.open = (path, ...rest) => {
+  const done = rest.pop();
+  open(path, ...rest, (error, descriptor) => {
+    if (error === null && String(path).includes('.wbj')) journals.add(descriptor);
+    done(error, descriptor);
+  });
+};
+fs.close = (descriptor, done) => {
+  journals.delete(descriptor);
+  close(descriptor, done);
+};
+fs.write = (descriptor, ...rest) => {
+  if (!journals.has(descriptor) || !refused()) return write(descriptor, ...rest);
+  return setImmediate(rest.pop(), full(), 0);
+};
+fs.fdatasync = (descriptor, done) => {
+  if (syncDelayMs === 0) return fdatasync(descriptor, done);
+  return setTimeout(() => fdatasync(descriptor, done), syncDelayMs);
+};
+syncBuiltinESMExports();
