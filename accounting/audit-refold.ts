@@ -2,8 +2,9 @@
 import type { ShareFact } from '../proxy/session/facts.ts';
 import type { CorruptRange } from './audit-report.ts';
 import { Fold, type SegmentFold } from './fold.ts';
-import { SegmentReader, type SegmentEvent, type SegmentFile } from './journal/reader.ts';
+import type { SegmentEvent, SegmentFile } from './journal/reader.ts';
 import type { Position } from './rows.ts';
+import { openSegment } from './segment-file.ts';
 import type { Store } from './store.ts';
 
 export interface RefoldFigures {
@@ -42,7 +43,7 @@ export class Refold {
 
   /** Folds a segment up to its position in the ledger; yields the offsets reached now and then. */
   *segment(file: SegmentFile, position: Position | undefined): Generator<number, void, undefined> {
-    const reader = SegmentReader.open(file.path, file.limit);
+    const reader = openSegment(file.path, file.limit);
     const fold = this.#fold.segment(reader.header);
     const foldedTo = position?.offset ?? 0;
     let sinceYield = 0;

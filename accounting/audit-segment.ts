@@ -4,7 +4,7 @@ import type { PoolVerdictFact, ShareFact } from '../proxy/session/facts.ts';
 import { ShareChecker } from './audit-check.ts';
 import { Differences, type Difference } from './audit-report.ts';
 import { RunWriter } from './audit-runs.ts';
-import { SegmentReader } from './journal/reader.ts';
+import { openSegment } from './segment-file.ts';
 
 /** Plain data: it travels to a thread. */
 export interface SegmentTask {
@@ -47,7 +47,7 @@ export function* validateSegment(task: SegmentTask, runs: Runs): Generator<numbe
   const chosen = task.chosen === undefined ? undefined : new Set(task.chosen);
   const checker = new ShareChecker();
   const differences = new Differences();
-  const reader = SegmentReader.open(task.path, task.limit);
+  const reader = openSegment(task.path, task.limit);
   let validated = 0;
   let reported = 0;
   let unproven = 0;

@@ -2,7 +2,7 @@
  * The embedded ledger: one SQLite file per host. Counts and the positions they stand for are committed together or not
  * at all, so a batch that is applied twice counts once.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { TABLE_NAMES, TABLES, type ColumnKind, type Deltas, type Position, type Rows, type TableName } from './rows.ts';
@@ -42,15 +42,22 @@ export class Store implements LedgerReader {
   readonly #statements = new Map<string, Statement>();
   #interned = new Map<string, number>();
 
-  private constructor(database: Database.Database) {
+  readonly #writes: boolean;
+
+  private constructor(database: Database.Database, writes: boolean) {
     this.#database = database;
+    this.#writes = writes;
   }
 
   /** Opens the ledger of a data directory, creating it unless `readonly`. Throws a sentence when it cannot be used. */
   static open(dataDir: string, options: StoreOptions = {}): Store {
     const file = ledgerFile(dataDir);
     if (options.readonly === true && !existsSync(file)) throw new Error(`there is no ledger at ${file}: has this instance ever been started?`);
-    if (options.readonly !== true) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    if (options.readonly !== true) {
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      // SQLite would create it readable for all; its WAL takes the mode of the file.
+      if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+    }
     return Store.openFile(file, options);
   }
 
@@ -75,7 +82,7 @@ export class Store implements LedgerReader {
       database.close();
       throw error;
     }
-    return new Store(database);
+    return new Store(database, options.readonly !== true && options.scratch !== true);
   }
 
   /** Adds counts and moves positions in one transaction. */
@@ -169,8 +176,16 @@ export class Store implements LedgerReader {
     }
   }
 
+  /** A writer leaves one file that can be copied by itself, as far as readers let it. */
   close(): void {
     this.#statements.clear();
+    if (this.#writes) {
+      try {
+        this.#database.pragma('wal_checkpoint(TRUNCATE)');
+      } catch {
+        // On a full disk the WAL stays beside the file, where the next start finds it.
+      }
+    }
     this.#database.close();
   }
 

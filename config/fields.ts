@@ -108,7 +108,8 @@ export function poolDifficulty() {
     .refine((text) => DIFFICULTY_TEXT.test(text) && Number(text) > 0 && Number(text) <= 2 ** EXPONENT_MAX, { error });
 }
 
-function readHostPort(text: string): HostPort | undefined {
+/** `host:port`; undefined when it is none. */
+export function readHostPort(text: string): HostPort | undefined {
   const [, bracketed, name, digits] = HOST_PORT.exec(text) ?? [];
   const port = Number(digits);
   if (!(port <= 65_535)) return undefined;

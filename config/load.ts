@@ -22,8 +22,8 @@ function shown(value: unknown, path: Path): string | undefined {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a section';
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? '');
-  // scheme://user:password@host, wherever below pools it was written.
-  if (path[0] === 'pools' && text.includes('@')) return undefined;
+  // scheme://user:password@host, wherever below pools or redis it was written.
+  if ((path[0] === 'pools' || path[0] === 'redis') && text.includes('@')) return undefined;
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
 

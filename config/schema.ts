@@ -16,6 +16,7 @@ import {
   whole,
 } from './fields.ts';
 import { networkBlock } from './networks.ts';
+import { redisUrl } from './redis-url.ts';
 
 /** What a configuration depends on besides its text. */
 export interface Surroundings {
@@ -143,6 +144,26 @@ const journalSchema = section({
   .prefault({})
   .transform(({ retain, compress, segment, freeMin }) => ({ retainMs: retain, compress, segmentBytes: segment, freeBytesMin: freeMin }));
 
+function redisSchema(env: Surroundings['env']) {
+  const retention = section({
+    minute: option(duration('1h', '3660d'), '8d', 'Figures by minute, by far the most. A week can be looked at closely while it is disputed; older minutes are in the ledger of each host.'),
+    hour: option(duration('1d', '3660d'), '100d', 'Figures by hour and by worker. A quarter, and the days in which its statement is written.'),
+    day: option(duration('1d', '36600d'), '3660d', 'Figures by day. Ten years, as long as books are kept; they take next to no room.'),
+  }).prefault({});
+  return section({
+    url: redisUrl(env).describe('Where Redis is. `{ env: NAME }` reads it from an environment variable, for a url with a password. Its maxmemory-policy must be noeviction.'),
+    prefix: option(name(), 'wb', 'Begin of every key, so that one Redis can serve other things too. All hosts of one ledger have the same.'),
+    retention: retention.describe('How long the shared ledger keeps a bucket after its end. What is older when it is published is skipped and counted.'),
+    commandTimeout: option(duration('100ms', '60s'), '2s', 'Longest wait for an answer. An unanswered publication is sent again, which changes nothing if it had arrived.'),
+    scrub: option(duration('1s', '7d'), '1h', 'How often everything unexpired is compared with what this host has published. It finds what was deleted or lost without a trace.'),
+  }).transform(({ retention, commandTimeout, scrub, ...redis }) => ({
+    ...redis,
+    retention: { minuteMs: retention.minute, hourMs: retention.hour, dayMs: retention.day },
+    commandTimeoutMs: commandTimeout,
+    scrubMs: scrub,
+  }));
+}
+
 const limitsSchema = section({
   lineBytesMax: option(size('1KiB', '1MiB'), '16KiB', 'Longest line of a machine. A submit with a 2 KiB name is far shorter; what exceeds it is not mining.'),
   upstreamLineBytesMax: option(size('64KiB', '16MiB'), '1MiB', 'Longest line of a pool. Coinbases of 16 KiB exist and hexadecimal doubles them.'),
@@ -205,6 +226,7 @@ export function configSchema({ folder, env }: Surroundings) {
       'When a share counts as written. `fsync`: on the disk, it survives a power cut. `os`: with the operating system, it survives a crash of the process only.',
     ),
     journal: journalSchema.describe('Journals, the source of every figure.'),
+    redis: redisSchema(env).optional().describe('The ledger that hosts share. Left out: this host keeps its own, and the product is complete.'),
     limits: limitsSchema.describe('Bounds against faulty and hostile peers.'),
     timeouts: timeoutsSchema.describe('How long things may take.'),
   });
@@ -213,4 +235,5 @@ export function configSchema({ folder, env }: Surroundings) {
 export type Config = z.output<ReturnType<typeof configSchema>>;
 export type SiteConfig = Config['sites'][string];
 export type PoolConfig = Config['pools'][string];
+export type RedisConfig = NonNullable<Config['redis']>;
 export type RouteConfig = Config['routes'][number];

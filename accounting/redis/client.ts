@@ -3,7 +3,7 @@
  * where there is no connection, and none is resent: whoever publishes keeps what is not acknowledged and tries again.
  */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from '../../config/fields.ts';
+import type { RedisAddress } from '../../config/redis-url.ts';
 import type { World } from '../../config/world.ts';
 import { COMMANDS, type Command } from './commands.ts';
 

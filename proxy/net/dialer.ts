@@ -20,6 +20,7 @@ interface Upstream {
 export class Dialer {
   private readonly upstreams = new Map<Link, Upstream>();
   private dirty: Link[] = [];
+  private stopping = false;
   private readonly farm: Farm;
   private readonly lineBytesMax: number;
   private readonly now: () => Now;
@@ -36,6 +37,7 @@ export class Dialer {
   dial(link: Link): void {
     const { host, port } = link;
     const opened = (): void => {
+      if (this.stopping) return;
       this.farm.linkOpened(link, this.now());
       this.afterEvent();
     };
@@ -51,6 +53,7 @@ export class Dialer {
       error = failure.message;
     });
     socket.on('data', (chunk: Buffer) => {
+      if (this.stopping) return;
       const fits = splitter.push(chunk, (line) => this.farm.linkMessage(link, parseUpstream(line), this.now()));
       if (!fits) this.closed(link, `the pool sent a line of more than ${this.lineBytesMax} bytes`);
       this.afterEvent();
@@ -62,7 +65,7 @@ export class Dialer {
   }
 
   private closed(link: Link, reason: string): void {
-    if (!this.upstreams.has(link)) return;
+    if (!this.upstreams.has(link) || this.stopping) return;
     this.farm.linkClosed(link, reason, this.now());
     this.close(link);
   }
@@ -95,6 +98,11 @@ export class Dialer {
     upstream.socket.write(upstream.out);
     upstream.out = '';
     if (upstream.socket.writableLength > UNREAD_BYTES_MAX) this.closed(link, 'the pool does not read what it is sent');
+  }
+
+  /** Hears nothing more of the pools: their words would find the journal closed. */
+  stopTaking(): void {
+    this.stopping = true;
   }
 
   closeAll(): void {

@@ -41,6 +41,7 @@ export class Listeners {
   private readonly servers: Server[] = [];
   private readonly connections = new Map<Session, Connection>();
   private dirty: Connection[] = [];
+  private stopping = false;
   private readonly config: Config;
   private readonly farm: Farm;
   private readonly now: () => Now;
@@ -117,6 +118,7 @@ export class Listeners {
   }
 
   private data(connection: Connection, chunk: Buffer): void {
+    if (this.stopping) return;
     const { paramsMax } = this.config.limits;
     const fits = connection.splitter.push(chunk, (line) => {
       const { session } = connection;
@@ -134,7 +136,7 @@ export class Listeners {
   /** The connection ended by itself or for a reason of the driver's. */
   private gone(connection: Connection, reason: string): void {
     const { session } = connection;
-    if (session === undefined) return;
+    if (session === undefined || this.stopping) return;
     connection.session = undefined;
     this.connections.delete(session);
     this.countClose(reason);
@@ -177,8 +179,9 @@ export class Listeners {
     }
   }
 
-  /** Accepts no more. */
-  stopAccepting(): void {
+  /** Takes no more connections and nothing more from those that are open: under load the journal would never be done. */
+  stopTaking(): void {
+    this.stopping = true;
     for (const server of this.servers) server.close();
   }
 

@@ -111,7 +111,8 @@ export class ProxyProcess implements Sink {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.listeners.stopAccepting();
+    this.listeners.stopTaking();
+    this.dialer.stopTaking();
     this.ticking?.cancel();
     this.farm.stop(this.now());
     await this.writer.close();

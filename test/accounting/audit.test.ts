@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Accountant } from '../../accounting/accountant.ts';
@@ -208,6 +209,24 @@ describe('the audit', () => {
     expect(report.shares).toBeLessThan(accepted.length);
     // The ledger was folded before the damage: it has what the journal no longer proves.
     expect(kinds(report)).toContain('table-row');
+  });
+
+  it('finds segments that are compressed while it runs', async () => {
+    const dataDir = newDir();
+    cpSync(whole, dataDir, { recursive: true });
+    const files = listSegments(journalDirectory(dataDir));
+    let compressed = false;
+    const report = await run(dataDir, {
+      onProgress: () => {
+        if (compressed) return;
+        compressed = true;
+        for (const { path } of files) {
+          writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)));
+          rmSync(path);
+        }
+      },
+    });
+    expect(report).toMatchObject({ ok: true, validated: accepted.length });
   });
 
   it('takes what retention deleted as given, and still checks the rest', async () => {

@@ -46,6 +46,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     config,
     world: realWorld,
     log: pino({ level: 'silent' }),
+    childLog: { kind: 'file', path: join(dataDir, 'children.log') },
     modules: { proxy: compiled('proxy/net/proxy-main.js'), accountant: compiled('accounting/main.js') },
   });
   return { dataDir, supervisor, port: (site) => portOf(supervisor, site) };

@@ -172,15 +172,16 @@ export class ApartInstance {
   readonly dataDir: string;
   readonly pid: number;
   readonly processes: Processes;
+  /** What it and its children wrote so far. */
+  output = '';
   readonly #child: ChildProcess;
-  #output = '';
 
   private constructor(dataDir: string, child: ChildProcess, processes: Processes) {
     this.dataDir = dataDir;
     this.#child = child;
     this.processes = processes;
     this.pid = processes.note(child.pid ?? 0);
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
   }
 
   /** Settles when machines can connect and both children report. */
@@ -198,7 +199,7 @@ export class ApartInstance {
   async children(): Promise<readonly [proxy: number, accountant: number]> {
     let found: readonly [number, number] = [0, 0];
     await until('the instance answers for both processes', async () => {
-      if (this.#child.exitCode !== null) throw new Error(`the instance ended: ${this.#output}`);
+      if (this.#child.exitCode !== null) throw new Error(`the instance ended: ${this.output}`);
       const status = await askInstance(this.dataDir, 'status', realWorld, 2000).catch(() => undefined);
       if (status?.pid === this.pid && status.listening.length > 0) found = [status.proxy?.pid ?? 0, status.accountant?.pid ?? 0];
       return found.every((pid) => pid > 0);

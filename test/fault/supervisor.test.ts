@@ -45,6 +45,7 @@ describe('the supervisor', () => {
       const { code, tookMs } = await instance.end('SIGINT');
       expect(code).toBe(0);
       expect(tookMs).toBeLessThan(STOP_LIMIT_MS);
+      expect(instance.output).not.toContain('was killed');
       await expectTrueBooks(options.dataDir, load.records());
       instance = await ApartInstance.start(options, cleanup);
       await load.allMine();

@@ -81,7 +81,7 @@ async function startProduct(world: World, dataDir: string, yaml: string): Promis
     throw new Error(`the demo's own configuration ${file} is wrong: ${loaded.problems.map(({ path, message }) => `${path} ${message}`).join('; ')}`);
   }
   const log = pino(pino.destination({ dest: join(dataDir, 'demo.log'), sync: true }));
-  return startSupervisor({ config: loaded.config, world, log });
+  return startSupervisor({ config: loaded.config, world, log, childLog: { kind: 'file', path: join(loaded.config.data, 'demo.log') } });
 }
 
 function sayGoodbye(dataDir: string, tookMs: number): void {

@@ -1,7 +1,8 @@
 /** Many machines from one seed, ground in turn so that one core's time is shared fairly and no tick runs long. */
 import { seededRandom, type Timer, type World } from '../../config/world.ts';
 import type { FirmwareName } from './firmware.ts';
-import { SimulatedMachine, type MachineOptions, type Reply } from './machine.ts';
+import type { MachineOptions, Reply } from './machine-options.ts';
+import { SimulatedMachine } from './machine.ts';
 
 const TICK_MS = 25;
 /** Longest a tick may grind; what is left is owed to the next. */

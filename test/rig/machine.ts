@@ -3,10 +3,11 @@
  * rate, and remembers every reply with its header, so that a test can hold it against the ledger share by share.
  */
 import { connect, type Socket } from 'node:net';
-import { seededRandom, type Random, type Timer, type World } from '../../config/world.ts';
+import { seededRandom, type Random, type Timer } from '../../config/world.ts';
 import { BAD_SHARES, spoil, type BadShare } from './bad-shares.ts';
-import { FIRMWARES, type Firmware, type FirmwareName } from './firmware.ts';
+import { FIRMWARES, type Firmware } from './firmware.ts';
 import { LinePeer, type Message } from './line-peer.ts';
+import type { MachineOptions, Reply } from './machine-options.ts';
 import { Search, versionBits, type Found } from './search.ts';
 import { difficultyNumberTarget, hex8, readNotify, type RigJob } from './work.ts';
 
@@ -14,49 +15,6 @@ import { difficultyNumberTarget, hex8, readNotify, type RigJob } from './work.ts
 const DEBT_MAX_MS = 3000;
 /** Hashes between two looks at the clock. */
 const SLICE_HASHES = 64;
-
-export interface MachineOptions {
-  readonly world: World;
-  readonly seed: number;
-  readonly host?: string;
-  readonly port: number;
-  /** Worker name. */
-  readonly user: string;
-  readonly password?: string;
-  readonly firmware?: FirmwareName;
-  /** Nominal hash rate. */
-  readonly hashesPerSecond: number;
-  /**
-   * Instead of a steady hash rate: shares come at exponentially distributed times with this mean rate, each really
-   * ground when its time has come. For tests that need counts rather than rates.
-   */
-  readonly sharesPerSecond?: number;
-  /** Sent after authorize. */
-  readonly suggestDifficulty?: number;
-  /** Stops hashing this long after `start`, but stays connected ('silent') or leaves ('close'). */
-  readonly dark?: { readonly afterMs: number; readonly how: 'silent' | 'close' };
-  /** One in so many submits is followed by a bad one; 0 never. */
-  readonly badEvery?: number;
-  /** Stops reading its socket once it mines. */
-  readonly neverReads?: boolean;
-  /** Names the old session when it reconnects. */
-  readonly resumes?: boolean;
-  readonly reconnectMinMs?: number;
-  readonly reconnectMaxMs?: number;
-}
-
-/** What the machine was told of one submit. */
-export interface Reply {
-  readonly headerHex: string;
-  /** k of its job's difficulty as the machine believes it: the largest with 2^k ≤ difficulty. */
-  readonly exponent: number;
-  readonly value: boolean;
-  /** Error code; 0 when the value is true. */
-  readonly code: number;
-  /** What was wrong with it on purpose; undefined for an honest share. */
-  readonly bad: BadShare | undefined;
-  readonly atMs: number;
-}
 
 interface Pending {
   readonly headerHex: string;

@@ -91,3 +91,17 @@ const DEFAULTS: Omit<FullPoolOptions, 'world' | 'seed'> = {
 export function fillOptions(options: PoolOptions): FullPoolOptions {
   return { ...DEFAULTS, ...options };
 }
+
+/** The header version a pool of this convention arrives at (reference §11). */
+export function combineVersion(convention: Convention, jobVersion: number, mask: number, bits: number): number {
+  switch (convention) {
+    case 'replace':
+      return ((jobVersion & ~mask) | (bits & mask)) >>> 0;
+    case 'xor':
+      return (jobVersion ^ bits) >>> 0;
+    case 'or':
+      return (jobVersion | bits) >>> 0;
+    default:
+      return convention satisfies never;
+  }
+}

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { seededRandom, type Random, type Timer } from '../../config/world.ts';
 import { PoolConnection, type PoolSide, type Refusal, type SentJob } from './pool-connection.ts';
 import { makeJob, makePrevhash } from './pool-jobs.ts';
-import { fillOptions, type Convention, type FullPoolOptions, type PoolOptions } from './pool-options.ts';
+import { combineVersion, fillOptions, type FullPoolOptions, type PoolOptions } from './pool-options.ts';
 import { compactTarget, hashNumber, headerOf, hex8, merkleRoot, readNotify, sha256d, type RigJob } from './work.ts';
 
 /** Ids a pool still knows; older ones are answered as not found. */
@@ -332,20 +332,6 @@ export class SimulatedPool implements PoolSide {
     const { world, jobIntervalMs, blockIntervalMs } = this.options;
     this.#timers.push(world.every(jobIntervalMs, () => this.newJob(false)));
     if (blockIntervalMs > 0) this.#timers.push(world.every(blockIntervalMs, () => this.newBlock()));
-  }
-}
-
-/** Reference §11. */
-function combineVersion(convention: Convention, jobVersion: number, mask: number, bits: number): number {
-  switch (convention) {
-    case 'replace':
-      return ((jobVersion & ~mask) | (bits & mask)) >>> 0;
-    case 'xor':
-      return (jobVersion ^ bits) >>> 0;
-    case 'or':
-      return (jobVersion | bits) >>> 0;
-    default:
-      return convention satisfies never;
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Random } from '../../config/world.ts';
 import { exponentTarget } from '../../proxy/mining/difficulty.ts';
 import { Search, versionBits, type Found } from '../rig/search.ts';
-import { hex8, readNotify, type RigJob } from '../rig/work.ts';
+import { hashNumber, hex8, readNotify, sha256d, type RigJob } from '../rig/work.ts';
 
 /** How it speaks. */
 export interface MachineHabits {
@@ -16,7 +16,7 @@ export interface MachineHabits {
 
 interface KnownJob {
   readonly job: RigJob;
-  readonly exponent: number;
+  readonly mask: number;
 }
 
 interface Submitted extends Found {
@@ -127,15 +127,21 @@ export class SimMachine {
     if (this.send === undefined) return;
     const id = this.nextId++;
     const known = this.jobs.get(share.jobId);
-    this.submits.set(id, { ...share, exponent: this.exponents.get(share.jobId) ?? Number.NaN, good: spoil === 'none' });
+    const exponent = this.exponents.get(share.jobId) ?? Number.NaN;
+    const nonce = spoil === 'nonce' ? share.nonce ^ 0x5555_0000 : share.nonce;
+    const headerHex = share.headerHex.slice(0, 152) + swapHex(hex8(nonce));
+    // At these difficulties another nonce may well be a share too.
+    const lucky = spoil === 'nonce' && hashNumber(sha256d(Buffer.from(headerHex, 'hex'))) <= exponentTarget(exponent);
+    this.submits.set(id, { ...share, nonce, headerHex, exponent, good: spoil === 'none' || lucky });
     const params = [
       spoil === 'name' ? 'nobody' : this.habits.worker,
       spoil === 'job' ? 'ffffffffffff' : share.jobId,
       spoil === 'length' ? `${share.extranonce2}00` : share.extranonce2,
       hex8(spoil === 'ntime' ? share.ntime - 1_000_000 : share.ntime),
-      hex8(spoil === 'nonce' ? share.nonce ^ 0x5555_0000 : share.nonce),
+      hex8(nonce),
     ];
-    if (this.habits.bits !== undefined) params.push(versionBits(this.habits.bits, share.version, known?.job.version ?? 0, this.mask || 0x1fffe000));
+    const mask = known?.mask ?? 0;
+    if (this.habits.bits !== undefined && mask !== 0) params.push(versionBits(this.habits.bits, share.version, known?.job.version ?? 0, mask));
     this.send(JSON.stringify({ id, method: 'mining.submit', params }));
   }
 
@@ -164,8 +170,17 @@ export class SimMachine {
   private subscribed(result: readonly unknown[]): void {
     const [pairs, extranonce1, extranonce2Bytes] = result as [string[][], string, number];
     this.sessionId = pairs[1]?.[1];
-    this.extranonce1 = Buffer.from(extranonce1, 'hex');
+    this.extranonceIs(Buffer.from(extranonce1, 'hex'));
     this.extranonce2Bytes = extranonce2Bytes;
+  }
+
+  /** Shares found with another extranonce1 stand for other headers now. */
+  private extranonceIs(extranonce1: Buffer): void {
+    if (!extranonce1.equals(this.extranonce1)) {
+      this.withheld = [];
+      this.found.length = 0;
+    }
+    this.extranonce1 = extranonce1;
   }
 
   private notification(method: string, params: readonly unknown[]): void {
@@ -194,7 +209,7 @@ export class SimMachine {
     if (!Number.isInteger(this.difficultyExponent)) this.faults.push(`job ${job.id} at difficulty 2^${this.difficultyExponent}`);
     if (this.nextExtranonce !== undefined) {
       if (!job.clean) this.faults.push(`job ${job.id} after set_extranonce is not clean`);
-      this.extranonce1 = this.nextExtranonce.extranonce1;
+      this.extranonceIs(this.nextExtranonce.extranonce1);
       this.extranonce2Bytes = this.nextExtranonce.extranonce2Bytes;
       this.nextExtranonce = undefined;
     }
@@ -205,8 +220,7 @@ export class SimMachine {
     const settled = this.exponentOfWork.get(work) ?? this.difficultyExponent;
     if (settled !== this.difficultyExponent) this.faults.push(`job ${job.id}: the same work at 2^${settled} and 2^${this.difficultyExponent}`);
     this.exponentOfWork.set(work, settled);
-    if (job.clean) this.jobs.clear();
-    this.jobs.set(job.id, { job, exponent: this.difficultyExponent });
+    this.jobs.set(job.id, { job, mask: this.habits.bits === undefined ? 0 : this.mask });
     this.exponents.set(job.id, this.difficultyExponent);
     this.counter += 1n;
     this.search = new Search(
@@ -221,4 +235,9 @@ export class SimMachine {
       this.random.fraction() < 0.5 ? 0n : this.counter,
     );
   }
+}
+
+/** The bytes of a hex text in reverse order. */
+function swapHex(hex: string): string {
+  return Buffer.from(hex, 'hex').reverse().toString('hex');
 }

@@ -1,0 +1,225 @@
+/** Real redis-server processes for tests: one alone, a master with replica and Sentinels, or a Cluster of six. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { realWorld } from '../../config/world.ts';
+
+const START_LIMIT_MS = 20_000;
+
+/** Runs commands of Debian's package manager where root may; a clear sentence where the server cannot be had. */
+function requireServer(): void {
+  if (spawnSync('redis-server', ['--version']).status === 0) return;
+  const remedy = 'install it (Debian: apt-get install redis-server) and run the tests again';
+  if (process.getuid?.() !== 0) throw new Error(`These tests need redis-server, which is not installed: ${remedy}.`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const install = (): boolean => spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env, stdio: 'ignore' }).status === 0;
+  if (!install()) {
+    spawnSync('apt-get', ['update'], { env, stdio: 'ignore' });
+    if (!install()) throw new Error(`These tests need redis-server, and apt-get could not install it: ${remedy}.`);
+  }
+  // The package starts a server of its own, which nobody asked for.
+  spawnSync('service', ['redis-server', 'stop'], { stdio: 'ignore' });
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}
+
+export function pause(ms: number): Promise<void> {
+  // A timer of the world does not keep the process alive, a test does.
+  return new Promise((resolve) => void realWorld.after(ms, resolve));
+}
+
+/** Waits until `condition` holds, looking every 20 ms. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string, limitMs = START_LIMIT_MS): Promise<void> {
+  const endMs = realWorld.monoMs() + limitMs;
+  while (!(await condition())) {
+    if (realWorld.monoMs() > endMs) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
+    await pause(20);
+  }
+}
+
+/** One process. It can be killed, stopped, and started again on the same port and directory. */
+export class RedisNode {
+  readonly port: number;
+  readonly directory: string;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+  #client: Redis | undefined;
+
+  private constructor(port: number, directory: string, args: readonly string[]) {
+    this.port = port;
+    this.directory = directory;
+    this.#args = args;
+  }
+
+  static async start(directory: string, args: readonly string[] = [], port?: number): Promise<RedisNode> {
+    requireServer();
+    mkdirSync(directory, { recursive: true });
+    const node = new RedisNode(port ?? (await freePort()), directory, args);
+    await node.start();
+    return node;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** A client of the test's own. */
+  get client(): Redis {
+    this.#client ??= new Redis({ port: this.port, lazyConnect: true, stringNumbers: true, commandTimeout: 5000, retryStrategy: () => 50 });
+    this.#client.on('error', () => undefined);
+    return this.#client;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--daemonize', 'no', '--loglevel', 'notice', ...this.#args];
+    const file = this.#args[0]?.endsWith('.conf') === true ? [this.#args[0], ...this.#args.slice(1)] : args;
+    const child = spawn('redis-server', file, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
+    child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
+    let ended = false;
+    child.on('exit', () => (ended = true));
+    await until(() => {
+      if (ended) throw new Error(`redis-server did not start:\n${said}`);
+      return /Ready to accept connections|Sentinel ID is/.test(said);
+    }, `redis-server on port ${this.port} accepts connections`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends the process; `SIGKILL` unless another signal is given. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    if (signal !== 'SIGKILL') child.kill('SIGCONT');
+    await gone;
+  }
+
+  async dispose(): Promise<void> {
+    this.#client?.disconnect();
+    await this.stop();
+  }
+}
+
+/** Several processes under one temporary directory. */
+export class RedisRig {
+  readonly nodes: readonly RedisNode[];
+  readonly sentinels: readonly RedisNode[];
+  readonly url: string;
+  readonly #directory: string;
+
+  private constructor(directory: string, url: string, nodes: readonly RedisNode[], sentinels: readonly RedisNode[] = []) {
+    this.#directory = directory;
+    this.url = url;
+    this.nodes = nodes;
+    this.sentinels = sentinels;
+  }
+
+  get first(): RedisNode {
+    const [node] = this.nodes;
+    if (node === undefined) throw new Error('this rig has no node');
+    return node;
+  }
+
+  static async single(args: readonly string[] = []): Promise<RedisRig> {
+    const directory = mkdtempSync(join(tmpdir(), 'wb-redis-'));
+    const node = await RedisNode.start(join(directory, 'node'), args);
+    return new RedisRig(directory, node.url, [node]);
+  }
+
+  /** A master, a replica, and three Sentinels that fail over after a second. */
+  static async sentinel(): Promise<RedisRig> {
+    const directory = mkdtempSync(join(tmpdir(), 'wb-redis-'));
+    const master = await RedisNode.start(join(directory, 'master'));
+    const replica = await RedisNode.start(join(directory, 'replica'), ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0']);
+    await master.client.config('SET', 'repl-diskless-sync-delay', '0');
+    await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), 'the replica follows');
+    const sentinels: RedisNode[] = [];
+    for (const number of [1, 2, 3]) {
+      const port = await freePort();
+      const home = join(directory, `sentinel-${number}`);
+      mkdirSync(home);
+      const file = join(home, 'sentinel.conf');
+      writeFileSync(file, [
+        `port ${port}`, 'bind 127.0.0.1', `dir ${home}`, `sentinel monitor wbmaster 127.0.0.1 ${master.port} 2`,
+        'sentinel down-after-milliseconds wbmaster 1000', 'sentinel failover-timeout wbmaster 4000', 'sentinel parallel-syncs wbmaster 1', '',
+      ].join('\n'));
+      sentinels.push(await RedisNode.start(home, [file, '--sentinel'], port));
+    }
+    await until(async () => {
+      const seen = await Promise.all(sentinels.map(async ({ client }) => String(await client.call('SENTINEL', 'MASTER', 'wbmaster'))));
+      return seen.every((text) => text.includes('num-slaves,1') && text.includes('num-other-sentinels,2'));
+    }, 'the Sentinels know each other');
+    const url = `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/wbmaster`;
+    return new RedisRig(directory, url, [master, replica], sentinels);
+  }
+
+  /** Three masters with a third of the slots each, and a replica of each. */
+  static async cluster(): Promise<RedisRig> {
+    const directory = mkdtempSync(join(tmpdir(), 'wb-redis-'));
+    const nodes = await Promise.all(
+      Array.from({ length: 6 }, async (_, number) => {
+        const bus = await freePort();
+        return RedisNode.start(join(directory, `node-${number}`), [
+          '--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1500', '--repl-diskless-sync-delay', '0',
+        ]);
+      }),
+    );
+    const rig = new RedisRig(directory, `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, nodes);
+    await formCluster(nodes);
+    return rig;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([...this.sentinels, ...this.nodes].map((node) => node.dispose()));
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function formCluster(nodes: readonly RedisNode[]): Promise<void> {
+  const [first] = nodes;
+  if (first === undefined) return;
+  const bounds = [[0, 5460], [5461, 10922], [10923, 16383]] as const;
+  await Promise.all(nodes.map(({ client }, number) => client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(number + 1))));
+  await Promise.all(bounds.map(async ([from, to], number) => nodes[number]?.client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))));
+  const bus = busPort(first);
+  for (const { client } of nodes.slice(1)) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(first.port), String(bus));
+  const known = async ({ client }: RedisNode): Promise<number> => (await client.cluster('INFO') as string).includes('cluster_known_nodes:6') ? 1 : 0;
+  await until(async () => (await Promise.all(nodes.map(known))).every((yes) => yes === 1), 'the nodes know each other');
+  const ids = await Promise.all(nodes.map(async ({ client }) => String(await client.call('CLUSTER', 'MYID'))));
+  for (const [number, id] of ids.slice(0, 3).entries()) {
+    const replica = nodes[number + 3];
+    await until(async () => replica?.client.call('CLUSTER', 'REPLICATE', id).then(() => true, () => false) ?? false, 'a replica finds its master');
+  }
+  await until(async () => {
+    const states = await Promise.all(nodes.map(async ({ client }) => `${String(await client.cluster('INFO'))} ${await client.info('replication')}`));
+    return states.every((text) => text.includes('cluster_state:ok') && (text.includes('role:master') || text.includes('master_link_status:up')))
+      && states.filter((text) => text.includes('role:slave')).length === 3;
+  }, 'the Cluster is whole');
+}
+
+/** The node said where its bus is when it was started. */
+function busPort(node: RedisNode): number {
+  const line = readFileSync(`/proc/${node.pid}/cmdline`, 'utf8').split('\0');
+  return Number(line[line.indexOf('--cluster-port') + 1]);
+}
