@@ -45,6 +45,8 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   }
 }
 
+/** Fewer are validated before a thread has started. */
+const THREADED_SHARES_MIN = 10_000;
 const SCRATCH_PREFIX = 'audit-';
 
 /** Scratch directories of audits that were killed. */
@@ -144,8 +146,8 @@ class Audit {
 
   async #validate(): Promise<void> {
     this.#begin();
-    const threads = this.#options.threads ?? (canThread ? availableParallelism() : 0);
     const total = this.#sampler?.size ?? this.#figures.shares;
+    const threads = this.#options.threads ?? (canThread && total >= THREADED_SHARES_MIN ? availableParallelism() : 0);
     let done = 0;
     await runTasks(this.#tasks(Math.max(1, threads)), this.#scratch, threads, {
       onShares: (shares) => {

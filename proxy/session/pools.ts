@@ -111,7 +111,8 @@ export class Pools implements LinkOwner {
     const since = this.emptySince.get(link.number) ?? now.monoMs;
     this.emptySince.set(link.number, since);
     if (link.liveSinceMono !== undefined && now.monoMs - since < DEAD_LINK_GRACE_MS) return;
-    if (link.subscribedWall > 0) departed.add([linkFact(link)], lastSequence);
+    // Kept as long as its jobs, which go in the same way.
+    if (link.subscribedWall > 0) departed.add([linkFact(link)], lastSequence, () => false);
     book.forgetLink(link.number);
     this.state.links.delete(link.number);
     this.emptySince.delete(link.number);

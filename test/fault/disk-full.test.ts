@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { audit } from '../../accounting/audit.ts';
 import { admitted, totals } from './books.ts';
-import { freePort, Instance, makeDirectory } from './instance.ts';
+import { childrenLog, freePort, Instance, makeDirectory } from './instance.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
 
@@ -34,12 +34,12 @@ function smallDisk(): Disk | undefined {
   }
   cleanup.add(() => execFileSync('umount', ['--lazy', dataDir]));
   const ballast = join(dataDir, 'ballast');
-  return { dataDir, fullWhile: undefined, fill: () => fillWith(ballast), relieve: () => rmSync(ballast) };
+  return { dataDir, fullWhile: undefined, fill: () => [ballast, childrenLog(dataDir)].forEach(fillWith), relieve: () => rmSync(ballast) };
 }
 
-/** Writes until nothing more goes in, not even a byte. */
+/** Appends until nothing more goes in, not even a byte: the last page of a file that exists may have room. */
 function fillWith(path: string): void {
-  const descriptor = openSync(path, 'w');
+  const descriptor = openSync(path, 'a');
   try {
     for (let bytes = 1 << 20; bytes >= 1; ) {
       try {

@@ -69,6 +69,11 @@ difficulty: { start: "2^-24", min: "2^-24", max: "2^-24", sharesPerMinute: 300 }
   return file;
 }
 
+/** Where the children of an `Instance` log: on the disk of the data directory, as an operator might have it. */
+export function childrenLog(dataDir: string): string {
+  return join(dataDir, 'children.log');
+}
+
 function compiled(path: string): string {
   return join(ROOT, 'dist', path);
 }
@@ -114,7 +119,7 @@ export class Instance {
       config,
       world,
       log: pino({ level: 'silent' }),
-      childLog: { kind: 'file', path: join(options.dataDir, 'children.log') },
+      childLog: { kind: 'file', path: childrenLog(options.dataDir) },
       modules: { proxy: compiled('proxy/net/proxy-main.js'), accountant: compiled('accounting/main.js') },
     });
     const instance = new Instance(options.dataDir, world, supervisor);

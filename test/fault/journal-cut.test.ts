@@ -90,6 +90,7 @@ describe('a journal cut beyond its last durable marker', () => {
       frozen.push(await freeze(instance, load));
     }
     await instance.killAll();
+    await until('the machines have noticed', () => load.waiting === 0);
     const last = load.records();
 
     for (const { dataDir, records } of frozen) {

@@ -20,7 +20,7 @@ function full() {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { errno: -28, code: 'ENOSPC', syscall: 'write' });
 }
 
-const { open, write, fdatasync, close } = fs;
+const { open, write, writeSync, fdatasync, close } = fs;
 fs.open = (path, ...rest) => {
   const done = rest.pop();
   open(path, ...rest, (error, descriptor) => {
@@ -35,6 +35,11 @@ fs.close = (descriptor, done) => {
 fs.write = (descriptor, ...rest) => {
   if (!journals.has(descriptor) || !refused()) return write(descriptor, ...rest);
   return setImmediate(rest.pop(), full(), 0);
+};
+// The log and the accountant's seals lie on the same disk.
+fs.writeSync = (...args) => {
+  if (refused()) throw full();
+  return writeSync(...args);
 };
 fs.fdatasync = (descriptor, done) => {
   if (syncDelayMs === 0) return fdatasync(descriptor, done);

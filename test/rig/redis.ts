@@ -34,7 +34,6 @@ export async function freePort(): Promise<number> {
 }
 
 export function pause(ms: number): Promise<void> {
-  // A timer of the world does not keep the process alive, a test does.
   return new Promise((resolve) => void realWorld.after(ms, resolve));
 }
 
@@ -75,8 +74,10 @@ export class RedisNode {
 
   /** A client of the test's own. */
   get client(): Redis {
-    this.#client ??= new Redis({ port: this.port, lazyConnect: true, stringNumbers: true, commandTimeout: 5000, retryStrategy: () => 50 });
-    this.#client.on('error', () => undefined);
+    if (this.#client === undefined) {
+      this.#client = new Redis({ port: this.port, lazyConnect: true, stringNumbers: true, commandTimeout: 5000, retryStrategy: () => 50 });
+      this.#client.on('error', () => undefined);
+    }
     return this.#client;
   }
 
