@@ -10,6 +10,7 @@ import { listSegments, type SegmentHeader } from './journal/reader.ts';
 import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
 import { journalDirectory, sentenceOf, Store } from './store.ts';
+import type { UnitBook } from './unit-book.ts';
 import type { CreditedTotal, DeliveredTotal } from './totals.ts';
 
 export interface AccountantOptions {
@@ -88,6 +89,11 @@ export class Accountant {
     }
   }
 
+  /** The next step tries again even if it should wait: for a stop, after which nobody will. */
+  hurry(): void {
+    if (this.#retryAtMs !== Infinity) this.#retryAtMs = -Infinity;
+  }
+
   /** More can be done at once. */
   get busy(): boolean {
     return this.#folding !== undefined && (this.#folding.writing || !this.#folding.drained);
@@ -119,6 +125,11 @@ export class Accountant {
     return figures;
   }
 
+  /** Lets `use` work on what is published, unless a commit is under way or there is no ledger. */
+  between<V>(use: (units: UnitBook) => V): V | undefined {
+    return this.#folding === undefined || this.#folding.writing ? undefined : use(this.#folding.store.units);
+  }
+
   /** Compresses and deletes segments that are sealed and folded to their end, and no others. */
   async retain(retainMs: number, compress: boolean, onProblem: (sentence: string) => void): Promise<RetainReport> {
     const finished = [...(this.#folding?.positions.values() ?? [])].filter((position) => position.finished);
@@ -137,7 +148,7 @@ export class Accountant {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const store = Store.open(this.#options.dataDir, { busyTimeoutMs: this.#options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     try {
-      return new Folding(store, this.#options.limits);
+      return new Folding(store, this.#options.world, this.#options.limits);
     } catch (error) {
       store.close();
       throw error;

@@ -1,6 +1,6 @@
 /** Compares a copy of the ledger with what its journals fold to, row by row, inside SQLite. */
 import type { Differences } from './audit-report.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, TABLES, type ColumnKind, type Position, type TableName } from './rows.ts';
+import { DAY_MS, HOUR_MS, keptColumns, MINUTE_MS, type ColumnKind, type Position, type TableName } from './rows.ts';
 import type { Store } from './store.ts';
 
 export interface CompareRange {
@@ -28,7 +28,7 @@ interface Stretch {
  * @param gone Folded segments without files: in their time the ledger may hold more than the journals, never less.
  */
 export function compareTable(ledger: Store, table: TableName, range: CompareRange, gone: readonly Position[], differences: Differences, figures: CompareFigures): void {
-  const columns = Object.entries<ColumnKind>(TABLES[table]);
+  const columns = keptColumns(table);
   const bucket = columns[0]?.[0] ?? '';
   const unitMs = UNIT_MS[bucket];
   if (unitMs === undefined) {

@@ -11,6 +11,7 @@ export type DifferenceKind =
   | 'duplicate'
   | 'pool-verdict-twice'
   | 'table-row'
+  | 'shared-row'
   | 'missing-segment'
   | 'unreadable-segment';
 
@@ -38,6 +39,16 @@ export interface AuditProgress {
   readonly etaMs: number | undefined;
 }
 
+/** What was found of these hosts' units in Redis. */
+export interface SharedFigures {
+  /** Units whose rows were compared one by one. */
+  readonly compared: number;
+  /** Units that are not published yet in full, or were changed while the audit ran: no difference. */
+  readonly underWay: number;
+  /** Units past their retention, which Redis has forgotten. */
+  readonly expired: number;
+}
+
 export interface AuditReport {
   /** No difference, no damage: everything that was looked at agrees. */
   readonly ok: boolean;
@@ -60,6 +71,8 @@ export interface AuditReport {
   /** Rows compared exactly, and rows of a time whose journals were deleted by retention: those are only checked as "at least". */
   readonly rowsCompared: number;
   readonly rowsBounded: number;
+  /** The shared ledger, where there is one. */
+  readonly shared: SharedFigures | null;
   readonly notes: readonly string[];
   /** Only with `sample`: chance to have met a fault if that fraction of all shares were faulty. */
   readonly sample: { readonly size: number; readonly confidenceOnePercent: number; readonly confidenceOnePerMille: number } | null;

@@ -5,15 +5,17 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { RedisConfig } from '../config/schema.ts';
 import { realWorld, type World } from '../config/world.ts';
 import { compareTable, type CompareFigures } from './audit-compare.ts';
 import { planAudit, type Plan, type PlannedDirectory, type PlannedSegment } from './audit-plan.ts';
 import { canThread, runTasks } from './audit-pool.ts';
 import { Refold, type RefoldFigures } from './audit-refold.ts';
-import { Differences, type AuditProgress, type AuditReport } from './audit-report.ts';
+import { Differences, type AuditProgress, type AuditReport, type SharedFigures } from './audit-report.ts';
 import { findTwice, PARTITIONS } from './audit-runs.ts';
 import { Sampler } from './audit-sample.ts';
 import type { SegmentTask } from './audit-segment.ts';
+import { auditShared } from './audit-shared.ts';
 import { TABLE_NAMES } from './rows.ts';
 import { sentenceOf, Store } from './store.ts';
 
@@ -27,6 +29,8 @@ export interface AuditOptions {
   readonly sample?: number;
   /** Threads for validation; 0 runs it here. Left out: all cores. */
   readonly threads?: number;
+  /** The ledger that these hosts share, to be compared too. */
+  readonly shared?: RedisConfig;
   readonly onProgress?: (progress: AuditProgress) => void;
   readonly world?: World;
 }
@@ -82,6 +86,7 @@ class Audit {
   #validated = 0;
   #unproven = 0;
   #duplicates = 0;
+  #shared: SharedFigures | null = null;
 
   constructor(options: AuditOptions, dataDirs: readonly string[], scratch: string) {
     this.#options = options;
@@ -101,6 +106,8 @@ class Audit {
     await this.#validate();
     if (this.#sampler === undefined) await this.#findDuplicates();
     await this.#compareAll();
+    const { shared } = this.#options;
+    if (shared !== undefined) this.#shared = await auditShared(shared, this.#plan.directories, { fromMs: this.#fromMs, toMs: this.#toMs }, this.#world, this.#differences);
     return this.#report();
   }
 
@@ -232,6 +239,7 @@ class Audit {
       notFolded,
       rowsCompared: this.#compared.compared,
       rowsBounded: this.#compared.bounded,
+      shared: this.#shared,
       notes: this.#plan.notes,
       sample: size === undefined ? null : { size, confidenceOnePercent: 1 - 0.99 ** size, confidenceOnePerMille: 1 - 0.999 ** size },
       seconds: (this.#world.monoMs() - this.#startedMs) / 1000,

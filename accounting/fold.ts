@@ -10,6 +10,7 @@ import {
   emptyDeltas, MINUTE_MS, type Deltas, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
 } from './rows.ts';
 import { Context, NO_BIND, NO_JOB, tidy, type BindContext, type JobContext, type SegmentIdentity } from './context.ts';
+import { runOf } from './units.ts';
 
 /** Shares that differ in nothing the ledger keeps. */
 export interface DeliveredCell {
@@ -43,6 +44,8 @@ const SLICE_CELLS = 2_000;
 
 /** The fold of one segment: its context, and what was counted since the last `take`. */
 export class SegmentFold {
+  /** Who owns what this segment counts. */
+  readonly run: string;
   readonly #fold: Fold;
   readonly #context: Context;
   readonly #clock: ConnectedClock;
@@ -55,6 +58,7 @@ export class SegmentFold {
   constructor(fold: Fold, segment: SegmentIdentity) {
     this.#fold = fold;
     this.#context = new Context(segment);
+    this.run = runOf(segment.process);
     this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs);
   }
 
@@ -81,7 +85,7 @@ export class SegmentFold {
 
   /** The segment was read to its sealed end: counts what only an end can tell. Once per segment, with its last batch. */
   end(): void {
-    this.#clock.end((row) => this.#fold.connected(row));
+    this.#clock.end((row) => this.#fold.connected(row, this));
   }
 
   /** Records whose session, bind, job or link this segment does not hold, since its start or the last resumption. */
@@ -108,12 +112,12 @@ export class SegmentFold {
     this.#credited = new Map();
     let done = 0;
     for (const cell of delivered.values()) {
-      addDelivered(deltas, cell);
+      addDelivered(deltas, cell, this.run);
       done += 1;
       if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
     }
     for (const cell of credited.values()) {
-      addCredited(deltas, cell);
+      addCredited(deltas, cell, this.run);
       done += 1;
       if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
     }
@@ -207,21 +211,21 @@ export class SegmentFold {
     this.touch(fact.fromMs);
     this.#fold.unjournaled({
       minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee), exponent: fact.exponent, n: fact.count,
-    });
+    }, this);
   }
 
   #pulse(fact: PulseFact, counts: boolean): void {
     this.#clock.pulse(
       fact,
       (row) => counts && this.#fold.observed(row, this),
-      (row) => counts && this.#fold.connected(row),
+      (row) => counts && this.#fold.connected(row, this),
     );
   }
 
   #sessionEnd(fact: SessionEndFact, counts: boolean): void {
     if (counts) this.touch(fact.atMs);
     for (const bind of this.#context.endSession(fact.session)) {
-      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row));
+      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row, this));
     }
   }
 }
@@ -274,19 +278,19 @@ export class Fold {
   }
 
   /** For segments: adds machine time. */
-  connected(row: WorkerConnectedRow): void {
-    const key = `${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.worker}`;
+  connected(row: WorkerConnectedRow, from: SegmentFold): void {
+    const key = `${from.run} ${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.worker}`;
     const found = this.#deltas.worker_connected.get(key);
-    if (found === undefined) this.#deltas.worker_connected.set(key, row);
+    if (found === undefined) this.#deltas.worker_connected.set(key, { ...row, run: from.run });
     else found.connected_ms += row.connected_ms;
   }
 
   /** For segments: adds observed time. */
   observed(row: ObservedMinuteRow, from: SegmentFold): void {
-    const key = `${row.minute} ${row.process}`;
+    const key = `${from.run} ${row.minute} ${row.process}`;
     const found = this.#deltas.observed_minute.get(key);
     if (found === undefined) {
-      this.#deltas.observed_minute.set(key, row);
+      this.#deltas.observed_minute.set(key, { ...row, run: from.run });
     } else {
       found.observed_ms += row.observed_ms;
       found.first_ms = Math.min(found.first_ms, row.first_ms);
@@ -297,10 +301,10 @@ export class Fold {
   }
 
   /** For segments: adds shares that were answered and could not be journaled. */
-  unjournaled(row: UnjournaledMinuteRow): void {
-    const key = `${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.exponent}`;
+  unjournaled(row: UnjournaledMinuteRow, from: SegmentFold): void {
+    const key = `${from.run} ${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.exponent}`;
     const found = this.#deltas.unjournaled_minute.get(key);
-    if (found === undefined) this.#deltas.unjournaled_minute.set(key, row);
+    if (found === undefined) this.#deltas.unjournaled_minute.set(key, { ...row, run: from.run });
     else found.n += row.n;
   }
 }

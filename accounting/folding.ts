@@ -2,6 +2,7 @@
  * One run of the fold over a directory of journals into one store: from the positions the store holds, in batches, each
  * committed with its positions. After any error it is thrown away and a new run begins from what was committed.
  */
+import type { World } from '../config/world.ts';
 import { Follower } from './follower.ts';
 import { Fold } from './fold.ts';
 import type { SegmentFile } from './journal/reader.ts';
@@ -27,6 +28,7 @@ interface Writing {
 export class Folding {
   readonly store: Store;
   readonly totals: Totals;
+  readonly #world: Pick<World, 'wallMs'>;
   readonly #limits: FoldingLimits;
   readonly #fold = new Fold();
   readonly #followers = new Map<string, Follower>();
@@ -39,7 +41,8 @@ export class Folding {
   #pending = 0;
   #writing: Writing | undefined;
 
-  constructor(store: Store, limits: FoldingLimits = LIMITS) {
+  constructor(store: Store, world: Pick<World, 'wallMs'>, limits: FoldingLimits = LIMITS) {
+    this.#world = world;
     this.store = store;
     this.#limits = limits;
     // One view of both: another accountant may still be at work.
@@ -166,7 +169,7 @@ export class Folding {
 
   *#batch(moved: readonly Position[]): Generator<number, Deltas, undefined> {
     const deltas = yield* this.#fold.taking();
-    yield* this.store.writing(deltas, moved, this.#positions);
+    yield* this.store.writing(deltas, moved, this.#positions, this.#world.wallMs());
     return deltas;
   }
 

@@ -1,7 +1,7 @@
 /** Adds up ledger rows per bucket and key for a query. */
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 import type { LedgerKey, LedgerQuery } from './ledger.ts';
-import type { LedgerReader } from './reader.ts';
+import type { LedgerRange, LedgerReader } from './reader.ts';
 import type { CreditedDayRow, CreditedHourRow, CreditedMinuteRow, DeliveredDayRow, DeliveredHourRow, DeliveredMinuteRow, WorkerHourRow } from './rows.ts';
 import type { Rational } from '../proxy/mining/difficulty.ts';
 import { powerOfTwo, rationalOf, shareWorth } from './worth.ts';
@@ -65,6 +65,30 @@ class Gathered {
   }
 }
 
+const UNITS = { '1m': 'minute', '1h': 'hour', '1d': 'day' } as const;
+const MINUTES = { '1m': 1, '1h': 60, '1d': 1440 } as const;
+
+/** Every key of the day before counts as one that may have fallen silent. */
+function lookBackRange(query: LedgerQuery): LedgerRange {
+  const hour = Math.floor(query.fromMs / 3_600_000);
+  const day = Math.floor(query.fromMs / 86_400_000);
+  return query.by === 'worker' ? { table: 'worker_hour', from: hour - 24, to: hour } : { table: 'delivered_day', from: day - 1, to: day };
+}
+
+/** What `gather` reads. */
+export function gatherRanges(query: LedgerQuery, first: number, end: number): LedgerRange[] {
+  const back = lookBackRange(query);
+  if (query.by === 'worker') {
+    const hours = query.step === '1d' ? 24 : 1;
+    const range = { from: first * hours, to: end * hours };
+    return [back, { table: 'worker_hour', ...range }, { table: 'worker_connected', ...range }];
+  }
+  const unit = UNITS[query.step];
+  const minutes = MINUTES[query.step];
+  const ranges: LedgerRange[] = [back, { table: `delivered_${unit}`, from: first, to: end }, { table: `credited_${unit}`, from: first, to: end }];
+  return query.by === 'pool' ? ranges : [...ranges, { table: 'unjournaled_minute', from: first * minutes, to: end * minutes }];
+}
+
 /** Reads what a query needs; buckets are in units of its step, [first, end). */
 export function gather(reader: LedgerReader, query: LedgerQuery, first: number, end: number): Gathered {
   const gathered = new Gathered();
@@ -76,13 +100,12 @@ export function gather(reader: LedgerReader, query: LedgerQuery, first: number, 
 
 /** The keys of the day before and their latest difficulty. */
 function lookBack(reader: LedgerReader, query: LedgerQuery, gathered: Gathered): void {
-  const day = Math.floor(query.fromMs / 86_400_000);
+  const { from, to } = lookBackRange(query);
   if (query.by === 'worker') {
-    const hour = Math.floor(query.fromMs / 3_600_000);
-    for (const row of reader.rows('worker_hour', hour - 24, hour)) noteBefore(gathered, row.worker, row);
+    for (const row of reader.rows('worker_hour', from, to)) noteBefore(gathered, row.worker, row);
     return;
   }
-  for (const row of reader.rows('delivered_day', day - 1, day)) noteBefore(gathered, row[query.by], row);
+  for (const row of reader.rows('delivered_day', from, to)) noteBefore(gathered, row[query.by], row);
 }
 
 function noteBefore(gathered: Gathered, key: string, row: { readonly verdict: OwnVerdict; readonly exponent: number }): void {
@@ -107,12 +130,11 @@ type DeliveredRow = DeliveredMinuteRow | DeliveredHourRow | DeliveredDayRow;
 type CreditedRow = CreditedMinuteRow | CreditedHourRow | CreditedDayRow;
 
 function gatherGroups(reader: LedgerReader, query: LedgerQuery, by: Exclude<LedgerKey, 'worker'>, first: number, end: number, gathered: Gathered): void {
-  const table = { '1m': 'minute', '1h': 'hour', '1d': 'day' } as const;
-  const unit = table[query.step];
+  const unit = UNITS[query.step];
   for (const row of reader.rows(`delivered_${unit}`, first, end)) addDelivered(gathered, bucketOf(row), row[by], row);
   for (const row of reader.rows(`credited_${unit}`, first, end)) addCredited(gathered.at(bucketOf(row), row[by]), row);
   if (by === 'pool') return;
-  const minutes = { '1m': 1, '1h': 60, '1d': 1440 }[query.step];
+  const minutes = MINUTES[query.step];
   for (const row of reader.rows('unjournaled_minute', first * minutes, end * minutes)) {
     gathered.at(Math.floor(row.minute / minutes), row[by]).unjournaled += row.n;
   }

@@ -2,10 +2,10 @@
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 import { estimate, hashesOf, hashesOfDifficulty } from './estimate.ts';
 import { exposures } from './exposure.ts';
-import type { LedgerReader } from './reader.ts';
+import type { Book, LedgerRange, LedgerReader } from './reader.ts';
 import { MINUTE_MS } from './rows.ts';
 import { satsText } from './worth.ts';
-import { gather, type Sums } from './gather.ts';
+import { gather, gatherRanges, type Sums } from './gather.ts';
 
 export const LEDGER_KEYS = ['site', 'lessee', 'worker', 'pool'] as const;
 export type LedgerKey = (typeof LEDGER_KEYS)[number];
@@ -80,23 +80,36 @@ export const STEP_MINUTES: Readonly<Record<LedgerStep, number>> = { '1m': 1, '1h
 /** A longer answer would fill memory before it helped anybody. */
 const LEDGER_ROWS_MAX = 1_000_000;
 
-/** Reads the ledger. A query that cannot be answered is refused with one sentence. */
+/** Answers from a ledger, here or shared. A query that cannot be answered is refused with one sentence. */
+export async function readLedger(book: Book, query: LedgerQuery): Promise<LedgerReport | { readonly refused: string }> {
+  const refused = refusal(query);
+  return refused === undefined ? book.read(ledgerRanges(query), (reader) => queryLedger(reader, query)) : { refused };
+}
+
+/** The same from a reader that stands still and has the ranges of the query. */
 export function queryLedger(reader: LedgerReader, query: LedgerQuery): LedgerReport | { readonly refused: string } {
   const refused = refusal(query);
   if (refused !== undefined) return { refused };
-  const stepMs = STEP_MINUTES[query.step] * MINUTE_MS;
-  const first = Math.floor(query.fromMs / stepMs);
-  const end = Math.ceil(query.toMs / stepMs);
+  const { first, end, minutes } = bucketsOf(query);
+  const observed = exposures(reader.rows('observed_minute', first * minutes, end * minutes), minutes);
+  const gathered = gather(reader, query, first, end);
+  const rowsExpected = new Set([...observed.keys(), ...gathered.buckets.keys()]).size * gathered.keys.size;
+  if (rowsExpected > LEDGER_ROWS_MAX) {
+    return { refused: `this would be ${rowsExpected} rows, more than ${LEDGER_ROWS_MAX}: take a longer --step or a shorter range` };
+  }
+  return report(query, first, end, gathered, observed);
+}
+
+/** What a query reads. */
+function ledgerRanges(query: LedgerQuery): LedgerRange[] {
+  const { first, end, minutes } = bucketsOf(query);
+  return [{ table: 'observed_minute', from: first * minutes, to: end * minutes }, ...gatherRanges(query, first, end)];
+}
+
+function bucketsOf(query: LedgerQuery): { readonly first: number; readonly end: number; readonly minutes: number } {
   const minutes = STEP_MINUTES[query.step];
-  return reader.consistently(() => {
-    const observed = exposures(reader.rows('observed_minute', first * minutes, end * minutes), minutes);
-    const gathered = gather(reader, query, first, end);
-    const rowsExpected = new Set([...observed.keys(), ...gathered.buckets.keys()]).size * gathered.keys.size;
-    if (rowsExpected > LEDGER_ROWS_MAX) {
-      return { refused: `this would be ${rowsExpected} rows, more than ${LEDGER_ROWS_MAX}: take a longer --step or a shorter range` };
-    }
-    return report(query, first, end, gathered, observed);
-  });
+  const stepMs = minutes * MINUTE_MS;
+  return { first: Math.floor(query.fromMs / stepMs), end: Math.ceil(query.toMs / stepMs), minutes };
 }
 
 function refusal(query: LedgerQuery): string | undefined {

@@ -2,17 +2,26 @@
 import type { Config } from '../config/schema.ts';
 import { realWorld } from '../config/world.ts';
 import { Accountant, type AccountantFigures } from './accountant.ts';
+import { openPublisher } from './redis/open.ts';
+import type { PublisherFigures } from './redis/publisher.ts';
 import { sentenceOf } from './store.ts';
 
 /** As proxy/net/messages.ts has them: this room may not import that one. */
-type ToAccountant = { readonly type: 'snapshot'; readonly request: number } | { readonly type: 'stop' };
+type ToAccountant = { readonly type: 'snapshot'; readonly request: number } | { readonly type: 'machines'; readonly machines: readonly unknown[] } | { readonly type: 'stop' };
 type FromAccountant =
-  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantFigures }
+  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
   | { readonly type: 'ready' }
   | { readonly type: 'fatal'; readonly sentence: string };
 
+interface Snapshot extends AccountantFigures {
+  /** Where the ledger is shared. */
+  readonly redis: PublisherFigures | undefined;
+}
+
 /** Pause once everything is folded: each commit forces the disk, which the journals need too. */
 const IDLE_MS = 150;
+/** Pause while an answer of Redis is awaited. */
+const AWAIT_MS = 2;
 /** On stop, what is durable is still folded, but nobody waits longer for it: the next start does the rest. */
 const STOP_MS = 1_000;
 const RETAIN_MS = 10 * 60_000;
@@ -24,24 +33,30 @@ function send(message: FromAccountant): void {
 
 function isMessage(message: unknown): message is ToAccountant {
   if (typeof message !== 'object' || message === null || !('type' in message)) return false;
+  if (message.type === 'machines') return 'machines' in message && Array.isArray(message.machines);
   return message.type === 'stop' || (message.type === 'snapshot' && 'request' in message && typeof message.request === 'number');
 }
 
-function run(config: Pick<Config, 'data' | 'journal'>): void {
+function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
   const world = realWorld;
   const accountant = Accountant.open({ dataDir: config.data, world });
+  const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;
 
-  const end = (): void => {
+  const end = async (): Promise<void> => {
     accountant.close();
+    await publisher?.close();
     process.exit(0);
   };
   const turn = (): void => {
     const done = accountant.step();
-    if (stopAtMs !== undefined && ((done === 0 && !accountant.busy) || world.monoMs() >= stopAtMs)) return end();
-    if (accountant.busy || stopAtMs !== undefined) setImmediate(turn);
-    else world.after(IDLE_MS, turn);
+    const publishing = accountant.between((units) => publisher?.turn(units, stopAtMs !== undefined)) ?? false;
+    const finished = done === 0 && !accountant.busy && !publishing;
+    if (stopAtMs !== undefined && (finished || world.monoMs() >= stopAtMs)) return void end();
+    if (accountant.busy) setImmediate(turn);
+    else world.after(publishing || stopAtMs !== undefined ? AWAIT_MS : IDLE_MS, turn);
   };
+  const snapshot = (): Snapshot => ({ ...accountant.snapshot(), redis: publisher?.figures(accountant.between((units) => units)) });
   const tidyUp = async (): Promise<void> => {
     if (accountant.snapshot().caughtUp) {
       await accountant.retain(config.journal.retainMs, config.journal.compress, (sentence) => process.stderr.write(`${sentence}\n`));
@@ -55,10 +70,14 @@ function run(config: Pick<Config, 'data' | 'journal'>): void {
 
   process.on('message', (message: unknown) => {
     if (!isMessage(message)) return;
-    if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: accountant.snapshot() });
-    else stopAtMs ??= world.monoMs() + STOP_MS;
+    if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: snapshot() });
+    else if (message.type === 'machines') void publisher?.live(message.machines);
+    else {
+      stopAtMs ??= world.monoMs() + STOP_MS;
+      accountant.hurry();
+    }
   });
-  process.on('disconnect', end);
+  process.on('disconnect', () => void end());
   // Ctrl-C and service managers signal the whole group; the supervisor says when to stop.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);

@@ -182,8 +182,24 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
 };
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
+/** Tables whose first column is a bucket. The totals are a host's own. */
+export type BucketTable = Exclude<TableName, 'total' | 'credited_total'>;
+
+/**
+ * A row as it is kept: in bucket tables with the run that counted it. A run is one life of a proxy process, named by the
+ * first 12 hex digits of its uuid; its counts follow from its own journal segments alone.
+ */
+export type KeptRow<T extends TableName> = T extends BucketTable ? Rows[T] & { readonly run: string } : Rows[T];
+
+/** Columns of a table as it is kept: those of its rows, with the run after the bucket. */
+export function keptColumns(table: TableName): (readonly [name: string, kind: ColumnKind])[] {
+  const [first, ...others] = Object.entries<ColumnKind>(TABLES[table]);
+  if (first === undefined) return [];
+  return table === 'total' || table === 'credited_total' ? [first, ...others] : [first, ['run', 'text'], ...others];
+}
+
 /** What a fold adds to each table. The map's key names the row within this set of deltas and means nothing elsewhere. */
-export type Deltas = { readonly [T in TableName]: Map<string, Rows[T]> };
+export type Deltas = { readonly [T in TableName]: Map<string, KeptRow<T>> };
 
 export function emptyDeltas(): Deltas {
   return {

@@ -1,26 +1,24 @@
 /** The SQL of the embedded ledger, made from the description of its tables. */
-import { TABLE_NAMES, TABLES, type ColumnKind, type TableName } from './rows.ts';
+import { keptColumns, TABLE_NAMES, type TableName } from './rows.ts';
+import { UNIT_SCHEMA } from './unit-book.ts';
+import { storedColumns } from './units.ts';
 
 /** In `PRAGMA user_version`. A ledger of another version is folded anew from the journals, not migrated in place. */
-export const SCHEMA_VERSION = 1;
-
-function columns(table: TableName): [string, ColumnKind][] {
-  return Object.entries<ColumnKind>(TABLES[table]);
-}
+export const SCHEMA_VERSION = 2;
 
 function createTable(table: TableName): string {
-  const defined = columns(table).map(([name, kind]) => {
+  const defined = storedColumns(table).map(([name, kind]) => {
     if (kind === 'worth') return `${name} TEXT NOT NULL`;
     return kind === 'text' ? `${name} INTEGER NOT NULL REFERENCES dimension (id)` : `${name} INTEGER NOT NULL`;
   });
-  const keys = columns(table).filter(([, kind]) => kind === 'int' || kind === 'text');
+  const keys = storedColumns(table).filter(([, kind]) => kind === 'int' || kind === 'text');
   return `CREATE TABLE ${table} (${defined.join(', ')}, PRIMARY KEY (${keys.map(([name]) => name).join(', ')})) WITHOUT ROWID;`;
 }
 
 /** The table with its names in place of their numbers, for people and for comparisons between files. */
 function createView(table: TableName): string {
-  const selected = columns(table).map(([name, kind]) => (kind === 'text' ? `d_${name}.text AS ${name}` : `t.${name} AS ${name}`));
-  const joins = columns(table)
+  const selected = keptColumns(table).map(([name, kind]) => (kind === 'text' ? `d_${name}.text AS ${name}` : `t.${name} AS ${name}`));
+  const joins = keptColumns(table)
     .filter(([, kind]) => kind === 'text')
     .map(([name]) => ` JOIN dimension d_${name} ON d_${name}.id = t.${name}`);
   return `CREATE VIEW ${table}_text AS SELECT ${selected.join(', ')} FROM ${table} t${joins.join('')};`;
@@ -33,6 +31,7 @@ export const SCHEMA = [
     records INTEGER NOT NULL, corrupt_ranges INTEGER NOT NULL, corrupt_bytes INTEGER NOT NULL, orphans INTEGER NOT NULL,
     first_ms INTEGER, last_ms INTEGER
   ) WITHOUT ROWID;`,
+  UNIT_SCHEMA,
   ...TABLE_NAMES.map(createTable),
   ...TABLE_NAMES.map(createView),
 ].join('\n');

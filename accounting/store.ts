@@ -5,9 +5,12 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
-import { TABLE_NAMES, TABLES, type ColumnKind, type Deltas, type Position, type Rows, type TableName } from './rows.ts';
+import { TABLE_NAMES, type Deltas, type KeptRow, type Position, type Rows, type TableName } from './rows.ts';
 import type { LedgerReader } from './reader.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { countOf as count, mergedRows, SELECT_WORTH, selectRows, STORED, textOf as text, UPSERTS, type Value } from './store-sql.ts';
+import { UnitBook, type UnitId } from './unit-book.ts';
+import { groupText, isBucketTable, LAYOUTS, shardOf, versionOf } from './units.ts';
 
 /** The ledger's file in a data directory. */
 export function ledgerFile(dataDir: string): string {
@@ -34,19 +37,20 @@ const SLICE_ROWS = 2_000;
 const INTERNED_MAX = 200_000;
 const BUSY_TIMEOUT_MS = 5_000;
 
-export type Value = string | number | bigint;
 type Statement = Database.Statement<Value[]>;
 
 export class Store implements LedgerReader {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Statement>();
   #interned = new Map<string, number>();
-
   readonly #writes: boolean;
+  /** What of this ledger is published. */
+  readonly units: UnitBook;
 
   private constructor(database: Database.Database, writes: boolean) {
     this.#database = database;
     this.#writes = writes;
+    this.units = new UnitBook(database);
   }
 
   /** Opens the ledger of a data directory, creating it unless `readonly`. Throws a sentence when it cannot be used. */
@@ -95,8 +99,9 @@ export class Store implements LedgerReader {
    * The same in slices, so that a long write need not block its thread: yields the rows written so far inside the open
    * transaction, and has committed when it returns. Abandoning it (or any error) rolls everything back. With `known`, the
    * positions that the counts go on from: throws when the ledger stands elsewhere, because someone else has folded into it.
+   * `nowMs`, wall clock, is when what is changed began to wait for its publication.
    */
-  *writing(deltas: Deltas, positions: Iterable<Position>, known?: ReadonlyMap<string, Position>): Generator<number, void, undefined> {
+  *writing(deltas: Deltas, positions: Iterable<Position>, known?: ReadonlyMap<string, Position>, nowMs = 0): Generator<number, void, undefined> {
     this.#database.exec('BEGIN IMMEDIATE');
     let committed = false;
     try {
@@ -109,10 +114,12 @@ export class Store implements LedgerReader {
           if (written % SLICE_ROWS === 0) yield written;
         }
       }
+      for (const noted of this.units.flush(nowMs)) if (noted % SLICE_ROWS === 0) yield written + noted;
       for (const position of positions) this.#move(position);
       this.#database.exec('COMMIT');
       committed = true;
     } finally {
+      this.units.settle(committed);
       if (!committed) this.#rollBack();
     }
   }
@@ -126,18 +133,12 @@ export class Store implements LedgerReader {
   }
 
   /**
-   * Rows of a table in the order of their keys. With `from` and `to`, only those whose bucket (first column) is in
-   * [from, to).
+   * Rows of a table in the order of their keys, added up over runs. With `from` and `to`, only those whose bucket (first
+   * column) is in [from, to).
    */
   *rows<T extends TableName>(table: T, from?: number, to?: number): Generator<Rows[T]> {
-    const columns = COLUMNS[table];
-    const bucket = columns[0]?.[0] ?? '';
-    const range = from === undefined || to === undefined ? '' : ` WHERE ${bucket} >= ? AND ${bucket} < ?`;
-    const keys = columns.filter(([, kind]) => kind === 'int' || kind === 'text').map(([name]) => name);
-    const sql = `SELECT ${columns.map(([name]) => name).join(', ')} FROM ${table}_text${range} ORDER BY ${keys.join(', ')}`;
-    for (const values of this.iterate(sql, ...(range === '' ? [] : [from ?? 0, to ?? 0]))) {
-      yield rowOf<T>(columns, values);
-    }
+    const ranged = from !== undefined && to !== undefined;
+    yield* mergedRows(table, this.iterate(selectRows(table, ranged), ...(ranged ? [from, to] : [])));
   }
 
   /** Runs a query; each row is an array of its columns. Integers are bigints. */
@@ -155,6 +156,7 @@ export class Store implements LedgerReader {
     this.#database.prepare<Value[]>(`ATTACH ? AS ${schema}`).run(file);
   }
 
+  /** Runs `read` on one moment of the ledger, whatever is committed meanwhile. */
   consistently<V>(read: () => V): V {
     this.#database.exec('BEGIN');
     try {
@@ -199,26 +201,32 @@ export class Store implements LedgerReader {
     }
   }
 
-  #add<T extends TableName>(table: T, row: Rows[T]): void {
+  #add<T extends TableName>(table: T, row: KeptRow<T>): void {
+    const record = row as unknown as Readonly<Record<string, Value>>;
+    const shard = isBucketTable(table) && LAYOUTS[table].sharded ? shardOf(String(record['worker'])) : 0;
     const values: Value[] = [];
     let worth: bigint | undefined;
     const keys: Value[] = [];
-    for (const [name, kind] of COLUMNS[table]) {
-      const value = (row as unknown as Record<string, Value>)[name] ?? '';
+    for (const [name, kind] of STORED[table]) {
+      const value = record[name] ?? '';
       if (kind === 'text') keys.push(this.#intern(String(value)));
-      else if (kind === 'int') keys.push(value);
+      else if (kind === 'int') keys.push(name === 'shard' ? shard : value);
       else if (kind === 'worth') worth = BigInt(value);
       else values.push(value);
     }
     if (worth !== undefined) values.push(String(worth + this.#worth(table, keys)));
     this.#prepared(UPSERTS[table], false).run(...keys, ...values);
+    // A scratch copy is not published.
+    if (!this.#writes || !isBucketTable(table)) return;
+    const layout = LAYOUTS[table];
+    const unit: UnitId = { table, bucket: Number(record[layout.resolution]), run: this.#intern(String(record['run'])), group: this.#intern(groupText(layout, row)) };
+    this.units.note(unit, shard, versionOf(layout, row));
   }
 
   #worth(table: TableName, keys: Value[]): bigint {
     const found = this.#prepared(SELECT_WORTH[table], true).all(...keys)[0];
     return Array.isArray(found) ? BigInt(text(found[0])) : 0n;
   }
-
 
   #intern(value: string): number {
     const known = this.#interned.get(value);
@@ -280,52 +288,6 @@ function checkSchema(database: Database.Database, file: string, readonly: boolea
     );
   }
   database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
-}
-
-function upsert(table: TableName): string {
-  const columns = Object.entries<ColumnKind>(TABLES[table]);
-  const keys = columns.filter(([, kind]) => kind === 'int' || kind === 'text').map(([name]) => name);
-  const measures = columns.filter(([, kind]) => kind !== 'int' && kind !== 'text');
-  const updates = measures.map(([name, kind]) => {
-    if (kind === 'sum') return `${name} = ${name} + excluded.${name}`;
-    if (kind === 'worth') return `${name} = excluded.${name}`;
-    return `${name} = ${kind}(${name}, excluded.${name})`;
-  });
-  const names = [...keys, ...measures.map(([name]) => name)];
-  return `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO UPDATE SET ${updates.join(', ')}`;
-}
-
-function selectWorth(table: TableName): string {
-  const keys = Object.entries<ColumnKind>(TABLES[table]).filter(([, kind]) => kind === 'int' || kind === 'text');
-  return `SELECT worth FROM ${table} WHERE ${keys.map(([name]) => `${name} = ?`).join(' AND ')}`;
-}
-
-function perTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {
-  return Object.fromEntries(TABLE_NAMES.map((table) => [table, make(table)])) as Record<TableName, V>;
-}
-const UPSERTS = perTable(upsert);
-const SELECT_WORTH = perTable(selectWorth);
-const COLUMNS = perTable((table) => Object.entries<ColumnKind>(TABLES[table]));
-
-/** A row object from the columns of a `_text` view. Counts beyond 2^53 would not be exact as numbers and throw. */
-function rowOf<T extends TableName>(columns: readonly (readonly [string, ColumnKind])[], values: unknown[]): Rows[T] {
-  const row: Record<string, Value> = {};
-  columns.forEach(([name, kind], index) => {
-    if (kind === 'text') row[name] = text(values[index]);
-    else row[name] = kind === 'worth' ? BigInt(text(values[index])) : count(values[index]);
-  });
-  return row as unknown as Rows[T];
-}
-
-function count(value: unknown): number {
-  const number = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new Error(`the ledger holds ${String(value)} where a count below 2^53 belongs`);
-  return number;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new Error(`the ledger holds ${String(value)} where a text belongs`);
-  return value;
 }
 
 /** The message of whatever was thrown. */

@@ -1,6 +1,6 @@
 /** All-time counts of this host's ledger, kept in memory beside the tables they come from, for the metrics. */
 import type { OwnVerdict } from '../proxy/mining/verdict.ts';
-import type { LedgerReader } from './reader.ts';
+import type { Store } from './store.ts';
 import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
 
 export interface DeliveredTotal {
@@ -27,7 +27,7 @@ export class Totals {
   #unjournaled = 0;
 
   /** The totals as the ledger has them. */
-  static read(reader: LedgerReader): Totals {
+  static read(reader: Store): Totals {
     const totals = new Totals();
     for (const row of reader.rows('total')) totals.#delivered.set(deliveredKey(row), row);
     for (const row of reader.rows('credited_total')) totals.#credited.set(creditedKey(row), row);

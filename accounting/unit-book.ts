@@ -4,7 +4,9 @@
  * published is the set of lines where they differ; it never grows beyond the units themselves.
  */
 import type Database from 'libsql';
-import { BUCKET_TABLES, LAYOUTS, SHARD_BITS, type BucketTable } from './units.ts';
+import type { BucketTable } from './rows.ts';
+import { rowOf } from './store-sql.ts';
+import { BUCKET_TABLES, LAYOUTS, SHARD_BITS, type Layout } from './units.ts';
 
 export const UNIT_SCHEMA = `
 CREATE TABLE unit (
@@ -37,6 +39,11 @@ export interface Line extends UnitId {
   readonly published: number;
 }
 
+export interface UnitSum extends UnitId {
+  readonly version: number;
+  readonly published: number;
+}
+
 interface Note extends UnitId {
   readonly shard: number;
   version: number;
@@ -61,10 +68,23 @@ const NOTE = `INSERT INTO unit (tbl, bucket, run, grp, shard, slow, version, pub
 const LINE = 'tbl, bucket, run, grp, shard, version, published';
 const OF_UNIT = 'tbl = ? AND bucket = ? AND run = ? AND grp = ?';
 
+/** Texts remembered; beyond it the table is asked again. */
+const TEXTS_MAX = 100_000;
+
+function selectUnit({ table, resolution, group, key, measures, sharded }: Layout): { readonly rows: string; readonly size: string } {
+  const from = `FROM ${table} t`;
+  const where = [`t.${resolution} = ?`, 't.run = ?', ...group.map((name) => `t.${name} = (SELECT id FROM dimension WHERE text = ?)`)].join(' AND ');
+  const columns = key.map(([name, kind]) => (kind === 'text' ? `(SELECT text FROM dimension WHERE id = t.${name})` : `t.${name}`));
+  const selected = [`t.${resolution}`, ...columns, ...measures.map(([name]) => `t.${name}`)].join(', ');
+  return { rows: `SELECT ${selected} ${from} WHERE ${where}${sharded ? ' AND t.shard BETWEEN ? AND ?' : ''}`, size: `SELECT count(*) ${from} WHERE ${where}` };
+}
+const SELECT_UNIT = Object.fromEntries(BUCKET_TABLES.map((table) => [table, selectUnit(LAYOUTS[table])])) as Readonly<Record<BucketTable, ReturnType<typeof selectUnit>>>;
+
 export class UnitBook {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement<Value[]>>();
   #notes = new Map<string, Note>();
+  #texts = new Map<number, string>();
   #seq: number;
 
   constructor(database: Database.Database) {
@@ -89,12 +109,14 @@ export class UnitBook {
     }
   }
 
-  /** Inside the same commit: writes what was noted, yielding after each line. */
-  *flush(nowMs: number): Generator<void, void, undefined> {
+  /** Inside the same commit: writes what was noted, yielding the lines written so far after each. `nowMs` is wall clock. */
+  *flush(nowMs: number): Generator<number, void, undefined> {
     const statement = this.#prepared(NOTE);
+    let written = 0;
     for (const { table, bucket, run, group, shard, version, rows } of this.#notes.values()) {
       statement.run(table, bucket, run, group, shard, LAYOUTS[table].sharded ? 1 : 0, version, rows, this.seq, nowMs);
-      yield;
+      written += 1;
+      yield written;
     }
   }
 
@@ -114,13 +136,51 @@ export class UnitBook {
     return this.#lines(`SELECT ${LINE} FROM unit WHERE ${OF_UNIT} AND shard BETWEEN ? AND ?`, ...idOf(unit), from, to);
   }
 
-  /** Lines of a table with buckets from the newest down, after the one given. */
+  /** Lines of a table from the newest bucket down, after the one given. */
   older(table: BucketTable, after: Line | undefined, limit: number): Line[] {
-    if (after === undefined) return this.#lines(`SELECT ${LINE} FROM unit WHERE tbl = ? ORDER BY bucket DESC, run, grp, shard LIMIT ?`, table, limit);
-    const { bucket, run, group, shard } = after;
-    const rest = this.#lines(`SELECT ${LINE} FROM unit WHERE tbl = ? AND bucket = ? AND (run, grp, shard) > (?, ?, ?) ORDER BY run, grp, shard LIMIT ?`, table, bucket, run, group, shard, limit);
-    if (rest.length > 0) return rest;
-    return this.#lines(`SELECT ${LINE} FROM unit WHERE tbl = ? AND bucket < ? ORDER BY bucket DESC, run, grp, shard LIMIT ?`, table, bucket, limit);
+    const order = 'ORDER BY bucket DESC, run DESC, grp DESC, shard DESC LIMIT ?';
+    if (after === undefined) return this.#lines(`SELECT ${LINE} FROM unit WHERE tbl = ? ${order}`, table, limit);
+    return this.#lines(`SELECT ${LINE} FROM unit WHERE tbl = ? AND (bucket, run, grp, shard) < (?, ?, ?, ?) ${order}`, table, after.bucket, after.run, after.group, after.shard, limit);
+  }
+
+  /** The text of a dimension's number. */
+  text(id: number): string {
+    const known = this.#texts.get(id);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= TEXTS_MAX) this.#texts = new Map();
+    const found = this.#all('SELECT text FROM dimension WHERE id = ?', id)[0]?.[0];
+    if (typeof found !== 'string') throw new Error(`the ledger has no name for its number ${id}; its file may be damaged`);
+    this.#texts.set(id, found);
+    return found;
+  }
+
+  /** Rows of a unit without its group and run; of its fine shards `from` to `to` where it is sharded. */
+  rows(unit: UnitId, group: Readonly<Record<string, string>>, from: number, to: number): object[] {
+    const layout = LAYOUTS[unit.table];
+    const columns = [[layout.resolution, 'int'] as const, ...layout.key, ...layout.measures];
+    const selected = this.#all(SELECT_UNIT[unit.table].rows, unit.bucket, unit.run, ...layout.group.map((name) => group[name] ?? ''), ...(layout.sharded ? [from, to] : []));
+    return selected.map((values) => rowOf(columns, values));
+  }
+
+  /** Number of rows of a unit. */
+  size(unit: UnitId, group: Readonly<Record<string, string>>): number {
+    const layout = LAYOUTS[unit.table];
+    return number(this.#all(SELECT_UNIT[unit.table].size, unit.bucket, unit.run, ...layout.group.map((name) => group[name] ?? ''))[0]?.[0]);
+  }
+
+  /** Whole units of a table in the order of their buckets, after the one given. */
+  units(table: BucketTable, after: UnitId | undefined, limit: number): UnitSum[] {
+    const { bucket, run, group } = after ?? { bucket: -1, run: -1, group: -1 };
+    return this.#all(
+      `SELECT bucket, run, grp, sum(version), sum(min(published, version)) FROM unit WHERE tbl = ? AND (bucket, run, grp) > (?, ?, ?)
+       GROUP BY bucket, run, grp ORDER BY bucket, run, grp LIMIT ?`, table, bucket, run, group, limit,
+    ).map((row) => ({ table, bucket: number(row[0]), run: number(row[1]), group: number(row[2]), version: number(row[3]), published: number(row[4]) }));
+  }
+
+  /** The version of a unit named by its texts; 0 when this ledger has none. */
+  versionOf(table: BucketTable, bucket: number, run: string, group: string): number {
+    const id = '(SELECT id FROM dimension WHERE text = ?)';
+    return number(this.#all(`SELECT coalesce(sum(version), 0) FROM unit WHERE tbl = ? AND bucket = ? AND run = ${id} AND grp = ${id}`, table, bucket, run, group)[0]?.[0]);
   }
 
   /** As how many hashes (2^depth) a unit is published; undefined when it never was, or may no longer be. */

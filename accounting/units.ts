@@ -2,10 +2,8 @@
  * How ledger rows are owned and grouped: a unit is what one run of a proxy process counted in one bucket of one table for
  * one group (site, lessee, pool). Its rows are replaced only together, and its version is the sum of all its counts.
  */
-import { DAY_MS, HOUR_MS, MINUTE_MS, TABLES, TABLE_NAMES, type ColumnKind, type Rows, type TableName } from './rows.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, TABLES, TABLE_NAMES, type BucketTable, type ColumnKind, type TableName } from './rows.ts';
 
-/** Tables whose first column is a bucket; the totals are a host's own and are not shared. */
-export type BucketTable = Exclude<TableName, 'total' | 'credited_total'>;
 export type Resolution = 'minute' | 'hour' | 'day';
 type Column = readonly [name: string, kind: ColumnKind];
 
@@ -30,7 +28,7 @@ function isResolution(name: string): name is Resolution {
   return Object.hasOwn(RESOLUTION_MS, name);
 }
 
-function isBucketTable(table: TableName): table is BucketTable {
+export function isBucketTable(table: TableName): table is BucketTable {
   return isResolution(Object.keys(TABLES[table])[0] ?? '');
 }
 
@@ -53,6 +51,17 @@ function layoutOf(table: BucketTable): Layout {
 
 export const BUCKET_TABLES: readonly BucketTable[] = TABLE_NAMES.filter(isBucketTable);
 export const LAYOUTS = Object.fromEntries(BUCKET_TABLES.map((table) => [table, layoutOf(table)])) as Readonly<Record<BucketTable, Layout>>;
+
+/**
+ * Columns of a table in the order of its file: a unit's rows lie side by side, and those of a fine shard within them.
+ * `shard` is kept for sharded tables only.
+ */
+export function storedColumns(table: TableName): Column[] {
+  if (!isBucketTable(table)) return Object.entries<ColumnKind>(TABLES[table]);
+  const { resolution, group, sharded, key, measures } = LAYOUTS[table];
+  const grouped = group.map((name): Column => [name, 'text']);
+  return [[resolution, 'int'], ['run', 'text'], ...grouped, ...(sharded ? [['shard', 'int'] as const] : []), ...key, ...measures];
+}
 
 /** The run of a proxy process: the first 12 hex digits of its uuid. */
 export function runOf(process: string): string {
@@ -111,6 +120,3 @@ export function versionOf(layout: Layout, row: object): number {
   const values = row as Readonly<Record<string, unknown>>;
   return layout.measures.reduce((sum, [name, kind]) => (kind === 'sum' ? sum + Number(values[name]) : sum), 0);
 }
-
-/** A ledger row with the run that counted it. */
-export type Owned<T extends BucketTable> = Rows[T] & { readonly run: string };

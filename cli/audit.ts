@@ -1,6 +1,8 @@
 /** `audit`: recomputes the ledger from the journals with bitcoinjs-lib alone, shows progress, exits 1 on any difference. */
+import { resolve } from 'node:path';
 import { audit as runAudit } from '../accounting/audit.ts';
 import type { AuditProgress, AuditReport } from '../accounting/audit-report.ts';
+import { sharedConfig } from './book.ts';
 import { bytes, count, percent, printable } from './format.ts';
 import { dataDirectory } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
@@ -33,8 +35,11 @@ export async function audit(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) throw usageError('--from must be before --to.');
   const sample = text['sample'] === undefined ? undefined : wholeNumber('sample', text['sample'], SAMPLE_MAX);
   const progress = new Progress(io, flags.has('json'));
+  const shared = sharedConfig(options);
+  const also = (text['also'] ?? '').split(',').filter((directory) => directory !== '').map((directory) => resolve(directory));
   const report = await runAudit({
-    dataDir,
+    dataDir: [dataDir, ...also],
+    ...(shared === undefined ? {} : { shared }),
     world: io.world,
     onProgress: (step) => progress.show(step),
     ...(fromMs === undefined ? {} : { fromMs }),
@@ -90,10 +95,16 @@ export function auditText(report: AuditReport): string {
     `Rows compared to the unit: ${count(report.rowsCompared)}${report.rowsBounded === 0 ? '' : `; checked as "at least", their journals being past retention: ${count(report.rowsBounded)}`}.`,
     `Read ${count(report.records)} records in ${count(report.segments)} segments in ${report.seconds.toFixed(1)} s${report.corruptBytes === 0 ? '' : `; ${bytes(report.corruptBytes)} unreadable`}.`,
   );
+  if (report.shared !== null) lines.push(sharedText(report.shared));
   if (report.notFolded > 0) lines.push(`${count(report.notFolded)} durable shares are not in the ledger yet; the accountant folds them.`);
   if (report.unproven > 0) lines.push(`${count(report.unproven)} shares have their difficulty announced in an earlier segment; it was taken from the record.`);
   if (report.sample !== null) lines.push(confidence(report.sample));
   return [...lines, ...report.notes].join('\n');
+}
+
+function sharedText({ compared, underWay, expired }: NonNullable<AuditReport['shared']>): string {
+  const others = [...(underWay === 0 ? [] : [`${count(underWay)} are being published`]), ...(expired === 0 ? [] : [`${count(expired)} are past their retention`])];
+  return `Units compared with the shared ledger, row by row: ${count(compared)}${others.length === 0 ? '' : `; ${others.join(', ')}`}.`;
 }
 
 function verdict({ ok, shares, validated, rowsCompared, rowsBounded, differencesTotal, corrupt }: AuditReport): string {

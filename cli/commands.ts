@@ -7,6 +7,7 @@ import type { Io, ExitCode } from './io.ts';
 import { ledger } from './ledger.ts';
 import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
+import { rebuild } from './rebuild.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -31,6 +32,7 @@ const INSTANCE: Readonly<Record<string, OptionSpec>> = {
   config: { ...CONFIG, help: 'Configuration file of the instance.' },
   data: { type: 'string', value: 'DIR', help: 'Data directory of the instance, instead of --config.' },
 };
+const LOCAL: OptionSpec = { type: 'boolean', value: '', help: 'This host alone, where the configuration has a shared ledger.' };
 const RANGE: Readonly<Record<string, OptionSpec>> = {
   from: { type: 'string', value: 'TIME', help: 'Beginning: 2026-01-31, 2026-01-31T12:00Z, seconds since 1970, -24h, today, yesterday. All UTC.' },
   to: { type: 'string', value: 'TIME', help: 'End, in the same forms, or now.' },
@@ -80,7 +82,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'status',
     summary: 'Show a running instance: processes, links, hash rate, journal, problems.',
     argument: '',
-    options: { ...INSTANCE, json: JSON_OUTPUT },
+    options: { ...INSTANCE, local: LOCAL, json: JSON_OUTPUT },
     examples: ['weighbridge status --config weighbridge.yaml', 'weighbridge status --data demo-data --json'],
     notes: 'Exit code 1 when no instance runs.',
     run: status,
@@ -95,6 +97,7 @@ export const COMMANDS: readonly Command[] = [
       rejects: { type: 'boolean', value: '', help: 'Highest reject ratio first.' },
       site: { type: 'string', value: 'NAME', help: 'Only machines of this site.' },
       lessee: { type: 'string', value: 'NAME', help: 'Only machines of this lessee.' },
+      local: LOCAL,
       json: JSON_OUTPUT,
     },
     examples: ['weighbridge machines --config weighbridge.yaml --site north', 'weighbridge machines --data demo-data --dark'],
@@ -110,6 +113,7 @@ export const COMMANDS: readonly Command[] = [
       by: { type: 'string', value: 'site|lessee|worker|pool', help: 'What to group by. Default: site.' },
       ...RANGE,
       step: { type: 'string', value: '1m|1h|1d', help: 'Length of a bucket; by worker from 1h up. Default: 1h.' },
+      local: LOCAL,
       json: JSON_OUTPUT,
       csv: { type: 'boolean', value: '', help: 'Print comma-separated values.' },
     },
@@ -124,12 +128,28 @@ export const COMMANDS: readonly Command[] = [
     options: {
       ...INSTANCE,
       ...RANGE,
+      also: { type: 'string', value: 'DIR[,DIR]', help: 'Data directories of further hosts: no header may count twice among all of them.' },
+      local: { ...LOCAL, help: 'Leave the shared ledger out.' },
       sample: { type: 'string', value: 'N', help: 'Check the proof of work of N shares chosen at random instead of all; the confidence is stated.' },
       json: JSON_OUTPUT,
     },
     examples: ['weighbridge audit --config weighbridge.yaml --from yesterday --to today', 'weighbridge audit --data demo-data --sample 10000'],
     notes: 'Works while the instance is stopped too. Exit code 1 on any difference.',
     run: audit,
+  },
+  {
+    name: 'rebuild',
+    summary: 'Make the ledger anew from the journals, and publish it where it is shared.',
+    argument: '',
+    options: {
+      ...INSTANCE,
+      local: { ...LOCAL, help: 'Leave the shared ledger out.' },
+      force: { type: 'boolean', value: '', help: 'Also when journals of what was counted are gone; the ledger from before is kept beside the new one.' },
+      json: JSON_OUTPUT,
+    },
+    examples: ['weighbridge rebuild --config weighbridge.yaml', 'weighbridge rebuild --data demo-data'],
+    notes: 'The instance must be stopped. Redis is only ever added to: what it has in the same or a newer version stays.',
+    run: rebuild,
   },
   {
     name: 'explain',

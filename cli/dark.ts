@@ -1,5 +1,5 @@
 /** Which worker names have gone dark, from the ledger's hours by worker. */
-import type { LedgerReader } from '../accounting/reader.ts';
+import type { LedgerRange, LedgerReader } from '../accounting/reader.ts';
 import { HOUR_MS } from '../accounting/rows.ts';
 
 /** Names without any sign of life for longer are no longer missed. */
@@ -29,22 +29,28 @@ interface Name {
  * longest dark last. Hours are whole in the ledger, so the first of the 24 counts in full.
  */
 export function darkMachines(reader: LedgerReader, connected: readonly Name[], nowMs: number): DarkMachine[] {
-  const from = Math.floor((nowMs - SEEN_WITHIN_MS) / HOUR_MS);
-  const to = Math.floor(nowMs / HOUR_MS) + 1;
+  const { from, to } = darkHours(nowMs);
   const last = new Map<string, number | null>();
-  reader.consistently(() => {
-    for (const row of reader.rows('worker_connected', from, to)) last.set(keyOf(row), null);
-    for (const row of reader.rows('worker_hour', from, to)) {
-      const before = last.get(keyOf(row)) ?? null;
-      last.set(keyOf(row), row.verdict === 'accepted' ? Math.max(row.last_ms, before ?? 0) : before);
-    }
-  });
+  for (const row of reader.rows('worker_connected', from, to)) last.set(keyOf(row), null);
+  for (const row of reader.rows('worker_hour', from, to)) {
+    const before = last.get(keyOf(row)) ?? null;
+    last.set(keyOf(row), row.verdict === 'accepted' ? Math.max(row.last_ms, before ?? 0) : before);
+  }
   const now = new Set(connected.map(keyOf));
   return [...last]
     .filter(([, lastShareMs]) => lastShareMs === null || lastShareMs < nowMs - DARK_AFTER_MS)
     .map(([key, lastShareMs]) => ({ ...nameOf(key), lastShareMs, connected: now.has(key) }))
     .filter(({ worker }) => worker !== '')
     .toSorted((a, b) => (b.lastShareMs ?? 0) - (a.lastShareMs ?? 0) || (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function darkHours(nowMs: number): { readonly from: number; readonly to: number } {
+  return { from: Math.floor((nowMs - SEEN_WITHIN_MS) / HOUR_MS), to: Math.floor(nowMs / HOUR_MS) + 1 };
+}
+
+/** What `darkMachines` reads. */
+export function darkRanges(nowMs: number): LedgerRange[] {
+  return [{ table: 'worker_connected', ...darkHours(nowMs) }, { table: 'worker_hour', ...darkHours(nowMs) }];
 }
 
 /** Names hold anything but a control character, so a line feed parts them. */

@@ -1,31 +1,29 @@
 /** `ledger`: delivered and credited work per bucket and key, as a table, JSON or CSV. */
-import { queryLedger, type LedgerReport, type LedgerRow } from '../accounting/ledger.ts';
+import { readLedger, type LedgerReport, type LedgerRow } from '../accounting/ledger.ts';
 import { parseLedgerQuery } from '../accounting/ledger-args.ts';
-import { Store } from '../accounting/store.ts';
+import { openBook } from './book.ts';
 import { type Column, count, csv, rateWithInterval, scaled, table } from './format.ts';
-import { dataDirectory } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 import { parseTime } from './time.ts';
 
-export function ledger(options: ParsedOptions, io: Io): Promise<ExitCode> {
+export async function ledger(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { text, flags } = options;
   if (flags.has('json') && flags.has('csv')) throw usageError('--json and --csv exclude each other; give one of them.');
-  const data = dataDirectory(options);
   const nowMs = io.world.wallMs();
   const query = parseLedgerQuery({ by: text['by'], step: text['step'], from: timeText('from', text, nowMs), to: timeText('to', text, nowMs) }, nowMs);
   if ('refused' in query) throw usageError(query.refused);
-  const store = Store.open(data, { readonly: true });
+  const book = await openBook(options, io);
   try {
-    const report = queryLedger(store, query);
+    const report = await readLedger(book, query);
     if ('refused' in report) throw usageError(report.refused);
     if (flags.has('json')) io.out(JSON.stringify(report, null, 2));
     else if (flags.has('csv')) io.out(ledgerCsv(report));
     else io.out(ledgerTable(report));
   } finally {
-    store.close();
+    book.close();
   }
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 }
 
 /** The option's time as milliseconds in text, which is what the ledger's own arguments take. */

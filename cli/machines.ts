@@ -1,19 +1,16 @@
 /** `machines`: what is connected now, what has gone dark, what rejects. */
 import { estimate } from '../accounting/estimate.ts';
-import { Store } from '../accounting/store.ts';
-import { askInstance, NotRunningError } from '../proxy/net/control.ts';
-import type { MachineSnapshot } from '../proxy/net/messages.ts';
-import { type DarkMachine, darkMachines } from './dark.ts';
+import { NotRunningError } from '../proxy/net/control.ts';
+import { openBook } from './book.ts';
+import { type DarkMachine, darkMachines, darkRanges } from './dark.ts';
 import { count, powerOfTwo, rateWithInterval, table } from './format.ts';
-import { dataDirectory } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import { type LiveMachine, liveMachines } from './live.ts';
 import type { ParsedOptions } from './options.ts';
 import { age, isoTime } from './time.ts';
 
-const ANSWER_LIMIT_MS = 5_000;
-
 /** One live machine as printed by --json. */
-export interface MachineRow extends MachineSnapshot {
+export interface MachineRow extends LiveMachine {
   /** Hashes per second over `windowMs` with the 95 % interval; null where nothing can be said. */
   readonly rate: number | null;
   readonly rateLow: number | null;
@@ -26,9 +23,8 @@ export interface MachineRow extends MachineSnapshot {
 export async function machines(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { flags } = options;
   if (flags.has('dark') && flags.has('rejects')) throw usageError('--dark and --rejects exclude each other; give one of them.');
-  const data = dataDirectory(options);
-  if (flags.has('dark')) return printDark(await findDark(data, options, io), options, io);
-  const live = await askInstance(data, 'machines', io.world, ANSWER_LIMIT_MS);
+  if (flags.has('dark')) return printDark(await findDark(options, io), options, io);
+  const live = await liveMachines(options, io);
   const rows = live.filter(selected(options)).map(machineRow).toSorted(flags.has('rejects') ? byRejects : byName);
   if (flags.has('json')) {
     io.out(JSON.stringify({ at: isoTime(io.world.wallMs()), machines: rows }, null, 2));
@@ -44,7 +40,7 @@ function selected({ text }: ParsedOptions): (machine: { readonly site: string; r
 }
 
 /** Adds what follows from the counts. */
-export function machineRow(machine: MachineSnapshot): MachineRow {
+export function machineRow(machine: LiveMachine): MachineRow {
   // Without a share the difficulty in force still bounds the rate from above.
   const counts = machine.accepted.length === 0 ? [[machine.exponent, 0] as const] : machine.accepted;
   const { rate, low, high } = estimate(counts, machine.windowMs);
@@ -108,20 +104,21 @@ function rejectText(row: MachineRow): string {
   return `${row.rejectedTotal} (${((row.rejectRatio ?? 0) * 100).toFixed(1)} %): ${reasons.join(', ')}`;
 }
 
-async function findDark(data: string, options: ParsedOptions, io: Io): Promise<DarkMachine[]> {
-  const connected = await connectedNames(data, io);
-  const store = Store.open(data, { readonly: true });
+async function findDark(options: ParsedOptions, io: Io): Promise<DarkMachine[]> {
+  const connected = await connectedNames(options, io);
+  const nowMs = io.world.wallMs();
+  const book = await openBook(options, io);
   try {
-    return darkMachines(store, connected, io.world.wallMs()).filter(selected(options));
+    return (await book.read(darkRanges(nowMs), (reader) => darkMachines(reader, connected, nowMs))).filter(selected(options));
   } finally {
-    store.close();
+    book.close();
   }
 }
 
 /** Names connected now by site; a stopped instance has none, which is worth saying but no failure: its ledger still tells. */
-async function connectedNames(data: string, io: Io): Promise<readonly MachineSnapshot[]> {
+async function connectedNames(options: ParsedOptions, io: Io): Promise<readonly LiveMachine[]> {
   try {
-    return await askInstance(data, 'machines', io.world, ANSWER_LIMIT_MS);
+    return await liveMachines(options, io);
   } catch (error) {
     if (!(error instanceof NotRunningError)) throw error;
     io.err('The instance is not running; this is what its ledger says.\n');

@@ -1,10 +1,11 @@
 /** `status`: one page about a running instance. */
-import { type LedgerKey, type LedgerRow, queryLedger } from '../accounting/ledger.ts';
+import { type LedgerKey, type LedgerRow, readLedger } from '../accounting/ledger.ts';
 import { MINUTE_MS } from '../accounting/rows.ts';
-import { Store } from '../accounting/store.ts';
+import type { Book } from '../accounting/reader.ts';
 import { askInstance } from '../proxy/net/control.ts';
-import type { HistogramSnapshot, LinkSnapshot } from '../proxy/net/messages.ts';
+import type { HistogramSnapshot, LinkSnapshot, RedisSnapshot } from '../proxy/net/messages.ts';
 import type { InstanceStatus } from '../proxy/net/status.ts';
+import { openBook } from './book.ts';
 import { bytes, count, rateWithInterval, table } from './format.ts';
 import { dataDirectory } from './instance.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
@@ -22,29 +23,30 @@ export type RecentRows = Readonly<Record<(typeof KEYS)[number], readonly LedgerR
 export async function status(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const data = dataDirectory(options);
   const found = await askInstance(data, 'status', io.world, ANSWER_LIMIT_MS);
-  const recent = recentRows(data, io.world.wallMs());
+  const recent = await recentRows(options, io);
   if (options.flags.has('json')) io.out(JSON.stringify({ ...found, recent }, null, 2));
   else io.out(statusText(found, recent));
   return EXIT.ok;
 }
 
-/** The same ledger as `weighbridge ledger`; undefined before the accountant has made it. */
-function recentRows(data: string, nowMs: number): RecentRows | undefined {
-  let store: Store;
+/** The same ledger as `weighbridge ledger`; undefined before the accountant has made it, or while Redis is away. */
+async function recentRows(options: ParsedOptions, io: Io): Promise<RecentRows | undefined> {
+  let book: Book;
   try {
-    store = Store.open(data, { readonly: true });
+    book = await openBook(options, io);
   } catch {
-    return undefined; // The status itself says what is wrong with the accountant.
+    return undefined; // The status itself says what is wrong with the accountant or with Redis.
   }
   try {
-    const fromMs = nowMs - WINDOW_MINUTES * MINUTE_MS;
-    const rowsBy = (by: LedgerKey): readonly LedgerRow[] => {
-      const report = queryLedger(store, { by, fromMs, toMs: nowMs, step: '1m' });
+    const toMs = io.world.wallMs();
+    const fromMs = toMs - WINDOW_MINUTES * MINUTE_MS;
+    const rowsBy = async (by: LedgerKey): Promise<readonly LedgerRow[]> => {
+      const report = await readLedger(book, { by, fromMs, toMs, step: '1m' });
       return 'refused' in report ? [] : report.totals;
     };
-    return { site: rowsBy('site'), lessee: rowsBy('lessee'), pool: rowsBy('pool') };
+    return { site: await rowsBy('site'), lessee: await rowsBy('lessee'), pool: await rowsBy('pool') };
   } finally {
-    store.close();
+    book.close();
   }
 }
 
@@ -119,6 +121,7 @@ function figures({ proxy, accountant, totals, restarts }: InstanceStatus): strin
     const lag = accountant.lagBytes === 0 ? 'up to date' : `${bytes(accountant.lagBytes)} (${age(accountant.lagMs)}) behind`;
     lines.push(`Ledger: ${lag}, ${count(accountant.foldedRecords)} records folded, ${count(accountant.corruptRanges)} corrupt ranges`);
   }
+  if (accountant?.redis !== undefined) lines.push(`Shared ledger: ${sharedText(accountant.redis)}`);
   const unjournaled = Math.max(accountant?.unjournaledShares ?? 0, counters.unjournaledShares);
   lines.push(
     `Validation: ${count(counters.validationSamples)} samples, ${count(counters.validationMismatches)} mismatches. Unjournaled shares: ${count(unjournaled)}. ` +
@@ -126,6 +129,11 @@ function figures({ proxy, accountant, totals, restarts }: InstanceStatus): strin
     `Restarts: proxy ${restarts.proxy}, accountant ${restarts.accountant}`,
   );
   return lines.join('\n');
+}
+
+function sharedText({ lagRows, lagSeconds, publishedRows, expiredRows, errors }: RedisSnapshot): string {
+  const lag = lagRows === 0 ? 'up to date' : `${count(lagRows)} row changes (${age(lagSeconds * 1000)}) behind`;
+  return `${lag}, ${count(publishedRows)} rows published, ${count(expiredRows)} past their retention, ${count(errors)} errors`;
 }
 
 /** Upper bound of the bucket in which the quantile lies. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { type InventoryReader, readInventory } from './inventory.ts';
 import { type Option, nearest, optionAt, optionTree, placesOf } from './options.ts';
 import { relationFindings } from './relations.ts';
 import { type Config, type Surroundings, configSchema } from './schema.ts';
@@ -58,17 +59,19 @@ function inOrder(problems: readonly Problem[]): Problem[] {
 
 /**
  * Judges a configuration. `file` is its path, where relative paths start; `env` holds the variables that passwords may
- * come from. Returns the configuration, or all problems in the order of their lines. A password is never in a message.
+ * come from; `inventoryOf` reads the inventory, which is left alone without it. Returns the configuration, or all problems
+ * in the order of their lines. A password is never in a message.
  */
-export function parseConfig(yamlText: string, file: string, env: Surroundings['env'] = process.env): Loaded {
+export function parseConfig(yamlText: string, file: string, env: Surroundings['env'] = process.env, inventoryOf?: InventoryReader): Loaded {
   const source = readSource(yamlText);
   if (source.value === null) return { problems: [{ path: '', line: undefined, message: `is empty: ${START_FROM}` }] };
   if (source.value === undefined) return { problems: inOrder(source.problems) };
-  const schema = configSchema({ folder: dirname(resolve(file)), env });
+  const folder = dirname(resolve(file));
+  const schema = configSchema({ folder, env });
   const judged = schema.safeParse(source.value);
   const tree = optionTree(schema);
   const issues = judged.error?.issues.flatMap((issue) => issueProblems(issue, source, tree)) ?? [];
-  const relations = relationFindings(source.value).map(({ path, message }) => ({ path: pathText(path), line: source.lineOf(path), message }));
+  const relations = relationFindings(source.value, (path) => inventoryOf?.(resolve(folder, path))).map(({ path, message }) => ({ path: pathText(path), line: source.lineOf(path), message }));
   const problems = inOrder([...source.problems, ...issues, ...relations]);
   return judged.success && problems.length === 0 ? { config: judged.data } : { problems };
 }
@@ -83,7 +86,7 @@ export function loadConfig(file: string): Loaded {
     const why = code === 'ENOENT' ? `does not exist: name another file or ${START_FROM}` : code === 'EISDIR' ? 'is a folder: name the file in it' : `cannot be read (${code}): let this user read it`;
     return { problems: [{ path: '', line: undefined, message: `${file} ${why}` }] };
   }
-  return parseConfig(text, file);
+  return parseConfig(text, file, process.env, readInventory);
 }
 
 /** JSON schema (draft 2020-12) of the file as written, for editors. */

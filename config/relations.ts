@@ -1,5 +1,7 @@
 /** What must hold between options: names that exist, listeners that can be told apart, routes that can be taken, bounds in order. */
 import type { HostPort } from './fields.ts';
+import type { InventoryReader } from './inventory.ts';
+import { leaseFindings } from './lease-relations.ts';
 import { overlap, readRange } from './networks.ts';
 import { nearest } from './options.ts';
 import { type RouteConfig, type SiteConfig, difficultySchema, httpSchema, routeSchema, siteSchema, timeoutsSchema } from './schema.ts';
@@ -34,7 +36,7 @@ function viewOf(value: unknown): View {
 }
 
 /** All findings between options of a file's plain value, however much else is wrong with it. */
-export function relationFindings(value: unknown): Finding[] {
+export function relationFindings(value: unknown, inventoryOf: InventoryReader): Finding[] {
   const view = viewOf(value);
   return [
     ...routeNames(view),
@@ -45,6 +47,7 @@ export function relationFindings(value: unknown): Finding[] {
     ...overlappingSites(view),
     ...boundsOutOfOrder(view),
     ...passwordWithoutDifficulty(view),
+    ...leaseFindings(value, inventoryOf, view.routes),
   ];
 }
 

@@ -15,8 +15,10 @@ import {
   versionMask,
   whole,
 } from './fields.ts';
+import { leasesSchema, partiesSchema, pricesSchema } from './leases.ts';
 import { networkBlock } from './networks.ts';
 import { redisUrl } from './redis-url.ts';
+import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 
 /** What a configuration depends on besides its text. */
 export interface Surroundings {
@@ -24,33 +26,6 @@ export interface Surroundings {
   readonly folder: string;
   /** Environment variables, for `password: { env: NAME }`. */
   readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** An option that may be left out: `written` stands in as if it had been in the file. */
-function option<S extends z.ZodType>(field: S, written: z.input<S> & z.core.util.NoUndefined<z.input<S>>, description: string) {
-  return field.prefault(written).describe(description);
-}
-
-function oneOf<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, { error: `must be one of ${values.join(', ')}` });
-}
-
-function yesOrNo() {
-  return z.boolean({ error: 'must be true or false' });
-}
-
-function list<S extends z.ZodType>(item: S, of: string) {
-  const error = `must be a list of ${of}`;
-  return z.array(item, { error }).min(1, { error: `${error} with at least one entry` });
-}
-
-function section<S extends z.core.$ZodShape>(shape: S) {
-  return z.strictObject(shape, { error: (issue) => (issue.code === 'invalid_type' ? `must be a section with the keys ${Object.keys(shape).join(', ')}` : undefined) });
-}
-
-function named<S extends z.ZodType>(item: S, what: string) {
-  const error = `must be a section with one key for each ${what}`;
-  return z.record(name(), item, { error }).refine((entries) => Object.keys(entries).length > 0, { error: `${error}, at least one` });
 }
 
 /** One entry of `sites`. */
@@ -227,6 +202,13 @@ export function configSchema({ folder, env }: Surroundings) {
     ),
     journal: journalSchema.describe('Journals, the source of every figure.'),
     redis: redisSchema(env).optional().describe('The ledger that hosts share. Left out: this host keeps its own, and the product is complete.'),
+    parties: partiesSchema.optional().describe('Who has a part in leases, by a short name.'),
+    inventory: text(4096)
+      .transform((path) => resolve(folder, path))
+      .optional()
+      .describe('CSV file of the machines, by serial number: what is installed, and since when. Relative to the configuration file.'),
+    leases: leasesSchema.optional().describe('Contracts over machines, by name. The name is printed on statements.'),
+    prices: pricesSchema(folder).optional().describe('Where prices of bitcoin come from. Needed only to show what a payment in bitcoin was worth.'),
     limits: limitsSchema.describe('Bounds against faulty and hostile peers.'),
     timeouts: timeoutsSchema.describe('How long things may take.'),
   });

@@ -46,6 +46,16 @@ export interface MetricsInput {
     readonly unjournaledShares: number;
     readonly delivered: readonly { readonly site: string; readonly lessee: string; readonly pool: string; readonly verdict: string; readonly exponent: number; readonly count: number }[];
     readonly credited: readonly { readonly pool: string; readonly verdict: string; readonly reason: string; readonly difficulty: string; readonly count: number }[];
+    readonly redis?:
+      | {
+          readonly lagRows: number;
+          readonly lagSeconds: number;
+          readonly publishedRows: number;
+          readonly expiredRows: number;
+          readonly missingFound: number;
+          readonly errors: number;
+        }
+      | undefined;
   };
 }
 
@@ -170,6 +180,14 @@ function accountantMetrics(scrape: Scrape, accountant: MetricsInput['accountant'
   scrape.set('weighbridge_journal_corrupt_ranges', {}, accountant.corruptRanges);
   scrape.set('weighbridge_journal_lag_bytes', {}, accountant.lagBytes);
   scrape.set('weighbridge_journal_lag_seconds', {}, accountant.lagMs / 1000);
+  const { redis } = accountant;
+  if (redis === undefined) return;
+  scrape.set('weighbridge_redis_lag_rows', {}, redis.lagRows);
+  scrape.set('weighbridge_redis_lag_seconds', {}, redis.lagSeconds);
+  scrape.set('weighbridge_redis_published_rows_total', {}, redis.publishedRows);
+  scrape.set('weighbridge_redis_expired_rows_total', {}, redis.expiredRows);
+  scrape.set('weighbridge_redis_missing_found_total', {}, redis.missingFound);
+  scrape.set('weighbridge_redis_errors_total', {}, redis.errors);
 }
 
 /** Gauges of a proxy process that is down are left out: an absent series is true, an old value is not. */

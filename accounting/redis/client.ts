@@ -105,6 +105,10 @@ export class SharedRedis {
     await this.#client.set(key, text, 'PX', lifeMs);
   }
 
+  async putField(key: string, field: string, value: string): Promise<void> {
+    await this.#client.hset(key, field, value);
+  }
+
   async expire(key: string, seconds: number): Promise<void> {
     await this.#client.expire(key, seconds);
   }
@@ -179,7 +183,6 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
     connectionName: name,
     username: address.username,
     password: address.password,
-    stringNumbers: true,
     enableAutoPipelining: true,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -188,6 +191,8 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
   } satisfies RedisOptions;
   const nodes = address.nodes.map(({ host, port }) => ({ host, port }));
   if (address.kind === 'cluster') {
+    // Without stringNumbers, under which the client compares slot numbers as texts and never gets ready. No count comes as
+    // an integer reply: they are texts in hashes.
     return new Cluster(nodes, {
       redisOptions: common,
       enableOfflineQueue: false,
@@ -197,7 +202,7 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
     });
   }
-  const single: RedisOptions = { ...common, db: address.database, enableOfflineQueue: false, retryStrategy };
+  const single: RedisOptions = { ...common, stringNumbers: true, db: address.database, enableOfflineQueue: false, retryStrategy };
   if (address.kind === 'sentinel') {
     return new Redis({ ...single, sentinels: nodes, name: address.master, sentinelRetryStrategy: retryStrategy, failoverDetector: true });
   }

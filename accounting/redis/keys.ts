@@ -2,8 +2,8 @@
  * Names of keys, fields and values in the shared ledger; docs/redis.md describes them for people.
  * All keys of one bucket of one table carry the same tag in braces, so they lie in one slot of a Cluster.
  */
-import { LAYOUTS, escapePart, unescapePart, type BucketTable, type Layout } from '../units.ts';
-import type { ColumnKind, Rows } from '../rows.ts';
+import type { BucketTable, ColumnKind, Rows } from '../rows.ts';
+import { LAYOUTS, escapePart, unescapePart, type Layout } from '../units.ts';
 
 /** The version's field in a hash of rows: no row's field can begin with it. */
 export const VERSION_FIELD = '#';

@@ -6,6 +6,8 @@ import type { InstanceStatus } from './status.ts';
 export const CHILD_SILENT_MS = 5_000;
 /** Folding a second's records takes milliseconds; an accountant this far behind does not keep up. */
 const LAG_MS_MAX = 60_000;
+/** Figures by worker wait 15 s for their publication when all is well. */
+const SHARED_LAG_MS_MAX = 60_000;
 
 interface ChildState {
   readonly running: boolean;
@@ -51,6 +53,9 @@ function accountantProblems({ accountant, accountantChild }: HealthInputs): stri
   if (accountant.problem !== '') problems.push(accountant.problem);
   if (!accountant.caughtUp) problems.push(`The accountant still folds what was journaled before it started (${accountant.lagBytes} bytes to go).`);
   else if (accountant.lagMs > LAG_MS_MAX) problems.push(`The ledger is ${Math.round(accountant.lagMs / 1000)} s behind the journal.`);
+  const { redis } = accountant;
+  if (redis !== undefined && redis.problem !== '') problems.push(redis.problem);
+  else if (redis !== undefined && redis.lagSeconds * 1000 > SHARED_LAG_MS_MAX) problems.push(`The shared ledger is ${Math.round(redis.lagSeconds)} s behind this host's.`);
   if (accountant.corruptRanges > 0) problems.push(`${accountant.corruptRanges} corrupt ranges in the journal; \`weighbridge audit\` names them.`);
   return problems;
 }

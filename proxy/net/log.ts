@@ -1,5 +1,5 @@
 /** Logging: pino, JSON lines on standard output; with `pretty` a formatter in a thread of its own. Passwords never pass. */
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -8,6 +8,9 @@ export type LogTarget = { readonly kind: 'json' } | { readonly kind: 'pretty' } 
 
 /** The supervisor's choice reaches its children by this variable. */
 const TARGET_VARIABLE = 'WEIGHBRIDGE_LOG';
+
+/** What a log that cannot be written may keep in memory. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 const REDACTED = ['password', '*.password', '*.*.password', '*.*.*.password'];
 
@@ -24,12 +27,22 @@ export function createLogger(name: string, target: LogTarget): Logger {
   };
   switch (target.kind) {
     case 'json':
-      return pino(options, pino.destination({ fd: 1, sync: true }));
+      return pino(options, patient({ fd: 1 }));
     case 'file':
-      return pino(options, pino.destination({ dest: target.path, sync: true, append: true, mkdir: true }));
+      return pino(options, patient({ dest: target.path }));
     case 'pretty':
       return pino(options, pino.transport({ target: new URL('./log-pretty.js', import.meta.url).href }));
   }
+}
+
+/**
+ * A destination that cannot be written (a full disk, a pipe whose reader is gone) must not end the process that wants to say
+ * so: lines wait until it can be written again, up to a limit, and are dropped beyond.
+ */
+function patient(target: { readonly fd: number } | { readonly dest: string }): DestinationStream {
+  const destination = pino.destination({ ...target, sync: true, append: true, mkdir: true, maxLength: UNWRITTEN_BYTES_MAX });
+  destination.on('error', () => undefined);
+  return destination;
 }
 
 /** What a supervisor adds to its children's environment so that they log as it does. */

@@ -119,9 +119,30 @@ export interface AccountantSnapshot {
   readonly problem: string;
   readonly delivered: readonly DeliveredTotal[];
   readonly credited: readonly CreditedTotal[];
+  /** Where the ledger is shared. */
+  readonly redis?: RedisSnapshot | undefined;
+}
+
+/** Publication to the shared ledger. Counts are since the accountant started. */
+export interface RedisSnapshot {
+  /** Row changes of this host not yet published, and the age of the oldest. */
+  readonly lagRows: number;
+  readonly lagSeconds: number;
+  readonly publishedRows: number;
+  /** Publications that Redis had already, in the same or a newer version. */
+  readonly keptPublications: number;
+  /** Row changes never published because their bucket had expired. */
+  readonly expiredRows: number;
+  /** Hashes that Redis had lost, found by comparison. */
+  readonly missingFound: number;
+  readonly errors: number;
+  /** '' or what keeps the shared ledger from being whole (one sentence). */
+  readonly problem: string;
 }
 
 export type ToAccountant =
+  /** Where the ledger is shared: this host's machines, for the others to see. */
+  | { readonly type: 'machines'; readonly machines: readonly MachineSnapshot[] }
   | { readonly type: 'snapshot'; readonly request: number }
   | { readonly type: 'stop' };
 

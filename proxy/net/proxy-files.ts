@@ -50,21 +50,31 @@ export class ProxyFiles {
     replaceJson(this.poolsPath, Object.fromEntries(learnt));
   }
 
-  /** Where prefixes of each length begin in this run; the next run is told to begin elsewhere before the first is given out. */
+  /**
+   * Where prefixes of each length begin in this run; the next run is told to begin elsewhere before the first is given out.
+   * On a disk that takes no writes they begin at random: machines are served all the same.
+   */
   takePrefixes(random: Random): Record<number, number> {
     const kept = readJson(this.prefixesPath);
     const next: Record<number, number> = {};
     const start: Record<number, number> = {};
+    const drawn: Record<number, number> = {};
     for (const bytes of [1, 2, 3, 4]) {
       const lowest = 2 ** (8 * (bytes - 1));
       const span = 2 ** (8 * bytes) - lowest;
       const value = kept[String(bytes)];
-      const from = Number.isInteger(value) ? Number(value) - lowest : Math.floor(random.fraction() * span);
+      const atRandom = Math.floor(random.fraction() * span);
+      const from = Number.isInteger(value) ? Number(value) - lowest : atRandom;
       const step = Math.min(RUN_PREFIXES, Math.ceil(span / 16));
+      drawn[bytes] = lowest + atRandom;
       start[bytes] = lowest + (((from % span) + span) % span);
       next[bytes] = lowest + ((((from + step) % span) + span) % span);
     }
-    replaceJson(this.prefixesPath, next);
-    return start;
+    try {
+      replaceJson(this.prefixesPath, next);
+      return start;
+    } catch {
+      return drawn;
+    }
   }
 }

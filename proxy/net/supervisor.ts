@@ -1,7 +1,7 @@
 /** The supervisor: starts, watches, restarts and stops the proxy process and the accountant, and answers for them. */
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.ts';
-import type { World } from '../../config/world.ts';
+import type { Timer, World } from '../../config/world.ts';
 import { Child } from './child.ts';
 import { startControl, type ControlServer } from './control.ts';
 import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
@@ -17,6 +17,8 @@ import { version } from './version.ts';
 
 /** A child that does not listen by then will not: the start fails. */
 const START_LIMIT_MS = 30_000;
+/** Hosts that share a ledger see each other's machines with this delay. */
+const SHARE_MACHINES_MS = 10_000;
 const ANSWER_LIMIT_MS = 2_000;
 /** A stop takes less than two seconds: the proxy flushes first, then the accountant folds what is durable in the rest of the time. */
 const PROXY_STOP_LIMIT_MS = 1_100;
@@ -81,6 +83,7 @@ class RunningInstance implements Supervisor {
   readonly #proxy: Child;
   readonly #accountant: Child;
   readonly #totals = new CounterTotals();
+  #sharing: Timer | undefined;
   readonly #machines: Requests<readonly MachineSnapshot[]>;
   readonly #snapshots: Requests<AccountantSnapshot>;
   readonly stopped: Promise<void>;
@@ -165,6 +168,7 @@ class RunningInstance implements Supervisor {
       if (signal?.aborted === true) return abort();
       this.#accountant.start();
       this.#proxy.start();
+      if (this.#options.config.redis !== undefined) this.#sharing = world.every(SHARE_MACHINES_MS, () => void this.#shareMachines());
     });
   }
 
@@ -226,6 +230,12 @@ class RunningInstance implements Supervisor {
 
   machines(): Promise<readonly MachineSnapshot[] | undefined> {
     return this.#machines.ask((request) => this.#proxy.send({ type: 'machines', request }));
+  }
+
+  /** Other hosts see this one's machines through the accountant, which publishes. */
+  async #shareMachines(): Promise<void> {
+    const machines = await this.machines();
+    if (machines !== undefined) this.#accountant.send({ type: 'machines', machines });
   }
 
   #accountantSnapshot(): Promise<AccountantSnapshot | undefined> {
@@ -310,6 +320,7 @@ class RunningInstance implements Supervisor {
   }
 
   #closeServers(): void {
+    this.#sharing?.cancel();
     this.#machines.abandon();
     this.#snapshots.abandon();
     this.#control?.close();

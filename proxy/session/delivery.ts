@@ -16,6 +16,9 @@ import { formatSetVersionMask } from '../protocol/set-version-mask.ts';
 /** Work sent again to a few sessions takes a place among a link's jobs: no more often than this. */
 const EXCLUSIVE_MS_MIN = 1000;
 
+/** A raised ceiling is lowered once expected submits would fill less than this part of the cap. */
+const SETTLED_SHARE = 0.7;
+
 /** Lines of the job sent last, by layout and clean flag. */
 interface Lines {
   job: number;
@@ -217,7 +220,11 @@ export class Delivery {
       const submits = this.loadOf(link) / 2 ** job.ceiling;
       const fair = (config.limits.sharesPerSecondMax * Math.max(link.sessions.size, 1)) / Math.max(sessions.size, 1);
       const cap = Math.min(link.config.submitsPerSecondMax, Math.max(fair, link.sessions.size * perSecond));
-      this.boosts.set(link.number, submits <= cap ? 0 : Math.ceil(Math.log2(submits / cap)));
+      const needed = submits <= cap ? 0 : Math.ceil(Math.log2(submits / cap));
+      const before = this.boostOf(link);
+      // Near the border it stays as it is: a k that changes with every job costs machines more than it spares the pool.
+      const settled = needed < before && submits > SETTLED_SHARE * cap * 2 ** (before - 1);
+      this.boosts.set(link.number, settled ? before : needed);
     }
   }
 
@@ -241,10 +248,12 @@ export class Delivery {
     }
   }
 
-  /** Whether no pool would take a later ntime of the link's work, so that machines cannot be kept busy with it. */
+  /** Whether its pool takes no later ntime of the link's work, so that machines cannot be kept busy with it. */
   exhausted(link: Link): boolean {
-    const job = this.state.book.current(link.number);
-    return job !== undefined && this.state.now.monoMs - job.receivedMono > job.ntimeRollS * 1000;
+    const { book, now, config } = this.state;
+    const job = book.current(link.number);
+    // A pool that takes no rolled ntime at all is not dead between two jobs.
+    return job !== undefined && now.monoMs - job.receivedMono > Math.max(job.ntimeRollS * 1000, config.timeouts.poolSilentMs);
   }
 }
 

@@ -3,7 +3,6 @@ import { sessionFacts } from './live-facts.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
-const RESUMABLE_MAX = 100_000;
 const WISHES_MAX = 100_000;
 /** Longer names are strangers': they are not worth remembering. */
 const WISH_NAME_CHARACTERS_MAX = 128;
@@ -34,7 +33,8 @@ export function endSession(state: FarmState, session: Session, reason: string): 
   state.departed.add(facts, sequence, () => session.pendingPool > 0);
   if (!mined) return;
   state.resumable.set(session.sessionId, { session, untilMono: state.now.monoMs + state.config.timeouts.resumeMs });
-  if (state.resumable.size > RESUMABLE_MAX) state.resumable.delete(state.resumable.keys().next().value!);
+  // A whole farm may be away at once.
+  if (state.resumable.size > 2 * state.config.limits.sessionsMax) state.resumable.delete(state.resumable.keys().next().value!);
 }
 
 /** Only of machines that have shown shares: anybody can name anything. */

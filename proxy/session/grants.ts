@@ -4,6 +4,7 @@ import { formatConfigureResult, formatError, formatSubscribeResult, type Downstr
 import type { Delivery } from './delivery.ts';
 import { closeSession } from './ending.ts';
 import { layoutFor, siteMask } from './layouts.ts';
+import { difficultyFacts } from './live-facts.ts';
 import { openInJournal } from './opening.ts';
 import type { Placement } from './placement.ts';
 import type { Session } from './session.ts';
@@ -46,13 +47,16 @@ export class Grants {
     const { state } = this;
     // Cut by way of bytes: a slice of a string keeps all of it alive.
     session.userAgent = Buffer.from(message.userAgent.slice(0, USER_AGENT_CHARACTERS_MAX)).toString();
-    if (!this.resume(session, message.sessionId) && !this.givePrefix(session)) {
+    const resumed = this.resume(session, message.sessionId);
+    if (!resumed && !this.givePrefix(session)) {
       state.sink.toSession(session, formatError(message.id, 20, 'No extranonce left'));
       closeSession(state, session, 'no prefix left');
       return;
     }
     state.bySessionId.set(session.sessionId, session);
     openInJournal(state, session);
+    // Late shares of the jobs it had before count at the k they were sent with.
+    if (resumed) for (const fact of difficultyFacts(session, state.now.wallMs)) state.journal(fact);
     session.state = session.state === 'authorised' ? 'mining' : 'subscribed';
     this.subscribeResult(session, message);
     this.placement.settle(session);

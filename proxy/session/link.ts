@@ -205,7 +205,7 @@ export class Link {
         this.service(message);
         return;
       default:
-        action satisfies never;
+        return action satisfies never;
     }
   }
 
@@ -301,10 +301,9 @@ export class Link {
     }
     this.extranonce1 = read.extranonce1;
     this.extranonce2Bytes = read.extranonce2Bytes;
-    const { user, difficulty } = this.config;
-    const password = this.config.passwordDifficulty ? `${this.config.password},d=${difficulty}` : this.config.password;
+    const { user, password, difficulty, passwordDifficulty } = this.config;
     const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
-    const asked = this.config.passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
+    const asked = passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
     this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggest);
   }
 

@@ -52,18 +52,43 @@ export function bindFact(session: Session, bind: Bind): BindFact {
   return { type: 'bind', bind: bind.number, session: session.number, worker: bind.worker, lessee: bind.lessee, atMs: bind.atMs };
 }
 
-/** A session, its names and its difficulty; nothing before it subscribed. */
+/** The difficulties under which a session has jobs, the one in force last. */
+export function* difficultyFacts(session: Session, atMs: number): Generator<Fact> {
+  for (const exponent of session.announced) yield { type: 'difficulty', session: session.number, exponent, atMs };
+}
+
+/** A session, its names and its difficulties; nothing before it subscribed. */
 export function* sessionFacts(session: Session, atMs: number): Generator<Fact> {
   if (session.sessionId === '') return;
   yield sessionFact(session);
   for (const bind of session.binds) if (bind.number !== 0) yield bindFact(session, bind);
-  if (session.exponent !== undefined) yield { type: 'difficulty', session: session.number, exponent: session.exponent, atMs };
+  yield* difficultyFacts(session, atMs);
 }
 
-/** Links, their jobs (refreshes as jobs of their own), sessions, names and difficulties, and what has gone but is still referred to. */
+/** A job with its link as it was then: how much room a pool leaves may change, and with it how shares are assembled. */
+export function* jobWithLink(job: LiveJob, link: Link): Generator<Fact> {
+  yield { ...linkFact(link), extranonce2Bytes: job.slotBytes + job.paddingBytes };
+  yield jobFact(job);
+}
+
+function* linkFacts(state: FarmState): Generator<Fact> {
+  const rooms = new Map<number, number>();
+  for (const job of state.book.all()) {
+    const link = state.links.get(job.link);
+    const room = job.slotBytes + job.paddingBytes;
+    if (link !== undefined && rooms.get(job.link) !== room) yield* jobWithLink(job, link);
+    else yield jobFact(job);
+    rooms.set(job.link, room);
+  }
+  // Last of all as they are now.
+  for (const link of state.links.values()) {
+    if (link.subscribedWall > 0 && rooms.get(link.number) !== link.extranonce2Bytes) yield linkFact(link);
+  }
+}
+
+/** What has gone but is still referred to; links and jobs (refreshes as jobs of their own); sessions, names and difficulties. */
 export function* liveFacts(state: FarmState): Generator<Fact> {
-  for (const link of state.links.values()) if (link.subscribedWall > 0) yield linkFact(link);
   yield* state.departed.facts();
-  for (const job of state.book.all()) yield jobFact(job);
+  yield* linkFacts(state);
   for (const session of state.sessions) yield* sessionFacts(session, state.now.wallMs);
 }

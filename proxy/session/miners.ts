@@ -91,7 +91,7 @@ export class Miners {
         this.service(session, message);
         return;
       default:
-        action satisfies never;
+        return action satisfies never;
     }
   }
 

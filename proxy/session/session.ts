@@ -147,6 +147,16 @@ export class Session {
     return undefined;
   }
 
+  /** Every k at which shares of it may still count, the one told last at the end. */
+  get announced(): number[] {
+    const exponents = new Set(this.spans?.map(({ exponent }) => exponent));
+    if (this.exponent !== undefined) {
+      exponents.delete(this.exponent);
+      exponents.add(this.exponent);
+    }
+    return [...exponents];
+  }
+
   /** A returning machine keeps the jobs it was sent: late shares of them count. */
   inherit(earlier: Session): void {
     this.spans = earlier.spans?.map((span) => ({ ...span }));

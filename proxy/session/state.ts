@@ -6,7 +6,7 @@ import { Departed } from './departed.ts';
 import type { Fact } from './facts.ts';
 import type { Layout } from './layouts.ts';
 import type { Link } from './link.ts';
-import { jobFact } from './live-facts.ts';
+import { jobFact, jobWithLink } from './live-facts.ts';
 import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
 import { compileRoutes, type Route } from './routes.ts';
@@ -111,6 +111,7 @@ export class FarmState {
 
   private jobDeparted(job: LiveJob): void {
     const link = this.links.get(job.link);
-    this.departed.add([jobFact(job)], this.lastSequence, () => link !== undefined && link.pending.size > 0 && link.awaits(job.number));
+    const facts = link === undefined ? [jobFact(job)] : [...jobWithLink(job, link)];
+    this.departed.add(facts, this.lastSequence, () => link !== undefined && link.pending.size > 0 && link.awaits(job.number));
   }
 }

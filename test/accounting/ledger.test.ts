@@ -112,11 +112,11 @@ describe('a ledger query', () => {
     const ledger = Store.open(silent);
     const deltas = emptyDeltas();
     const day = 20_000;
-    const roll = { site: 'north', lessee: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', worth: 0n } as const;
+    const roll = { run: '0123456789ab', site: 'north', lessee: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', worth: 0n } as const;
     deltas.delivered_day.set('a', { day: day - 1, ...roll, exponent: 12, n: 5 });
     deltas.delivered_hour.set('b', { hour: day * 24 + 2, ...roll, site: 'south', exponent: 10, n: 7 });
     for (const hour of [1, 2, 3]) {
-      deltas.observed_minute.set(String(hour), { minute: (day * 24 + hour) * 60, process: 'p', observed_ms: 60_000, first_ms: 0, last_ms: 60_000 });
+      deltas.observed_minute.set(String(hour), { minute: (day * 24 + hour) * 60, run: '0123456789ab', process: 'p', observed_ms: 60_000, first_ms: 0, last_ms: 60_000 });
     }
     ledger.apply(deltas, []);
     const report = queryLedger(ledger, { by: 'site', step: '1h', fromMs: day * 24 * HOUR_MS, toMs: (day + 1) * 24 * HOUR_MS });

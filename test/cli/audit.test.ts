@@ -29,7 +29,7 @@ function ledgerOf(claimed: number): string {
 
 const REPORT: AuditReport = {
   ok: true, differences: [], differencesTotal: 0, shares: 12_345, validated: 12_345, unproven: 0, duplicates: 0, corrupt: [], corruptBytes: 0,
-  segments: 3, records: 20_000, notFolded: 0, rowsCompared: 77, rowsBounded: 0, notes: [], sample: null, seconds: 1.25,
+  segments: 3, records: 20_000, notFolded: 0, rowsCompared: 77, rowsBounded: 0, shared: null, notes: [], sample: null, seconds: 1.25,
 };
 
 describe('audit', () => {

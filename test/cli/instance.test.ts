@@ -1,6 +1,6 @@
 /** The commands about an instance: status, machines, ledger, stop; on stand-in children and on a ledger of known rows. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { HOUR_MS, type Deltas, emptyDeltas, MINUTE_MS, type WorkerHourRow } from '../../accounting/rows.ts';
+import { HOUR_MS, type Deltas, emptyDeltas, MINUTE_MS, type KeptRow, type WorkerHourRow } from '../../accounting/rows.ts';
 import { Store } from '../../accounting/store.ts';
 import { machineRow } from '../../cli/machines.ts';
 import type { MachineSnapshot } from '../../proxy/net/messages.ts';
@@ -29,15 +29,16 @@ function fill(data: string, put: (deltas: Deltas) => void): void {
 
 const HOUR = Math.floor(NOON_MS / HOUR_MS);
 const MINUTE = Math.floor(NOON_MS / MINUTE_MS);
+const RUN = 'abcdef012345';
 
-function workerRow(worker: string, lastMs: number, more: Partial<WorkerHourRow> = {}): WorkerHourRow {
-  return { hour: HOUR, site: 'north', lessee: 'acme', pool: 'main', worker, verdict: 'accepted', exponent: 16, n: 60, last_ms: lastMs, ...more };
+function workerRow(worker: string, lastMs: number, more: Partial<WorkerHourRow> = {}): KeptRow<'worker_hour'> {
+  return { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', pool: 'main', worker, verdict: 'accepted', exponent: 16, n: 60, last_ms: lastMs, ...more };
 }
 
 function observe(deltas: Deltas, minutes: number): void {
   for (let minute = MINUTE - minutes; minute < MINUTE; minute++) {
     const first = minute * MINUTE_MS;
-    deltas.observed_minute.set(String(minute), { minute, process: 'abcdef01', observed_ms: MINUTE_MS, first_ms: first, last_ms: first + MINUTE_MS });
+    deltas.observed_minute.set(String(minute), { minute, run: RUN, process: 'abcdef01', observed_ms: MINUTE_MS, first_ms: first, last_ms: first + MINUTE_MS });
   }
 }
 
@@ -60,7 +61,7 @@ describe('status', () => {
     await s.start();
     fill(s.data, (deltas) => {
       observe(deltas, 10);
-      const row = { minute: MINUTE - 5, site: 'north', lessee: 'acme', pool: 'main', link: 'abcdef01.1', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, nbits: 0, value: 0, n: 400 } as const;
+      const row = { minute: MINUTE - 5, run: RUN, site: 'north', lessee: 'acme', pool: 'main', link: 'abcdef01.1', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, nbits: 0, value: 0, n: 400 } as const;
       deltas.delivered_minute.set('a', { ...row });
       deltas.delivered_minute.set('b', { ...row, verdict: 'stale', n: 3 });
     });
@@ -90,12 +91,13 @@ describe('machines', () => {
   });
 
   it('have a rate with bounds, also before their first share', () => {
-    expect(machineRow(machine)).toMatchObject({ rate: 0, rateLow: 0, rejectedTotal: 0, rejectRatio: null });
-    expect(machineRow(machine).rateHigh).toBeGreaterThan(1e9);
-    const busy = machineRow({ ...machine, accepted: [[16, 100]], acceptedTotal: 90, rejects: { stale: 9, duplicate: 1 } });
+    const live = { ...machine, host: 'h' };
+    expect(machineRow(live)).toMatchObject({ rate: 0, rateLow: 0, rejectedTotal: 0, rejectRatio: null });
+    expect(machineRow(live).rateHigh).toBeGreaterThan(1e9);
+    const busy = machineRow({ ...live, accepted: [[16, 100]], acceptedTotal: 90, rejects: { stale: 9, duplicate: 1 } });
     expect(busy.rejectRatio).toBe(0.1);
     expect(busy.rate).toBeCloseTo((100 * 65536 * 2 ** 48) / 65535 / 600, -3);
-    expect(machineRow({ ...machine, windowMs: 0 })).toMatchObject({ rate: null, rateLow: null, rateHigh: null });
+    expect(machineRow({ ...live, windowMs: 0 })).toMatchObject({ rate: null, rateLow: null, rateHigh: null });
   });
 
   it('are dark when the ledger knows them and their last accepted share is ten minutes old', async () => {
@@ -112,7 +114,7 @@ describe('machines', () => {
         workerRow('elsewhere', NOON_MS - HOUR_MS, { hour: HOUR - 1, site: 'south' }),
       ];
       rows.forEach((row, i) => deltas.worker_hour.set(String(i), row));
-      deltas.worker_connected.set('0', { hour: HOUR, site: 'north', lessee: 'acme', worker: 'mute', connected_ms: 1000 });
+      deltas.worker_connected.set('0', { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', worker: 'mute', connected_ms: 1000 });
     });
     const { code, out, err } = await run(['machines', '--data', s.data, '--dark', '--json']);
     expect(code).toBe(0);
@@ -131,7 +133,7 @@ describe('ledger', () => {
     const s = newScene();
     fill(s.data, (deltas) => {
       observe(deltas, 60);
-      const roll = { hour: HOUR, site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, n: 1000, worth: 10n ** 18n } as const;
+      const roll = { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, n: 1000, worth: 10n ** 18n } as const;
       deltas.delivered_hour.set('a', { ...roll });
       deltas.delivered_hour.set('b', { ...roll, lessee: '', verdict: 'stale', n: 2 });
     });

@@ -6,7 +6,7 @@ import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { jsonSchema, parseConfig } from '../../config/load.ts';
 
-const EXAMPLES = ['minimal', 'typical', 'complete'];
+const EXAMPLES = ['minimal', 'typical', 'complete', 'leaseback', 'hosting', 'purchase'];
 
 describe('the examples', () => {
   it.each(EXAMPLES)('examples/%s.yaml is right', (name) => {

@@ -212,7 +212,7 @@ describe('what is wrong with a value', () => {
   it.each([
     ['retain: 9d', 'retain is not an option here: it belongs at journal.retain'],
     ['versionMask: "1fffe000"', 'versionMask is not an option here: it belongs at pools.*.versionMask'],
-    ['colour: red', 'colour is not an option: there is data, http, sites, pools, routes, difficulty, reply, durability, journal, redis, limits, timeouts'],
+    ['colour: red', 'colour is not an option: there is data, http, sites, pools, routes, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
     ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, returnStable, closesPerSecond; it is empty'],
     ['reply: both', 'reply must be one of proxy, pool; it is "both"'],
     ['journal: { compress: yes }', 'journal.compress must be true or false; it is "yes"'],

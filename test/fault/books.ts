@@ -66,7 +66,7 @@ export function totals(dataDir: string): Map<string, number> {
 }
 
 /** Shares that the ledger admits were answered and could not be journaled. */
-export function admitted(dataDir: string): number {
+export function admittedIn(dataDir: string): number {
   const store = Store.open(dataDir, { readonly: true });
   try {
     return [...store.rows('unjournaled_minute')].reduce((sum, { n }) => sum + n, 0);

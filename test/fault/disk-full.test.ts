@@ -7,7 +7,7 @@ import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { audit } from '../../accounting/audit.ts';
-import { admitted, totals } from './books.ts';
+import { admittedIn, totals } from './books.ts';
 import { childrenLog, freePort, Instance, makeDirectory } from './instance.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
@@ -59,14 +59,25 @@ function refusingDisk(): Disk {
   return { dataDir: makeDirectory(cleanup), fullWhile, fill: () => writeFileSync(fullWhile, ''), relieve: () => rmSync(fullWhile) };
 }
 
-async function fillUnderLoad(disk: Disk, seed: number): Promise<void> {
-  const load = await Load.begin(seed, cleanup);
+async function startOn(disk: Disk, load: Load, seed: number): Promise<Instance> {
   const port = await freePort();
-  const faults = disk.fullWhile === undefined ? {} : { faults: { fullWhile: disk.fullWhile } };
-  const instance = await Instance.start({ dataDir: disk.dataDir, port, poolUrl: load.pool.url, ...faults }, cleanup);
+  const faults = disk.fullWhile === undefined ? undefined : { fullWhile: disk.fullWhile };
+  const instance = await Instance.start({ dataDir: disk.dataDir, port, poolUrl: load.pool.url, faults }, cleanup);
   await load.connect(port, seed);
   await load.answers(200);
+  return instance;
+}
 
+interface Outcome {
+  readonly told: number;
+  readonly held: number;
+  readonly admitted: number;
+}
+
+/** Fills the disk under load, relieves it, and counts what machines were told true, what the ledger holds and what it admits. */
+async function fillUnderLoad(disk: Disk, seed: number): Promise<Outcome> {
+  const load = await Load.begin(seed, cleanup);
+  const instance = await startOn(disk, load, seed);
   disk.fill();
   await until('the journal has failed', async () => (await instance.status()).proxy?.journal.state === 'failed');
   const atPool = load.pool.accepted;
@@ -81,22 +92,46 @@ async function fillUnderLoad(disk: Disk, seed: number): Promise<void> {
   expect(load.disconnects).toBe(0);
   await until('the ledger admits what it does not hold', async () => {
     const { proxy } = await instance.status();
-    return proxy !== undefined && proxy.counters.unjournaledShares > 0 && admitted(disk.dataDir) === proxy.counters.unjournaledShares;
+    return proxy !== undefined && proxy.counters.unjournaledShares > 0 && admittedIn(disk.dataDir) === proxy.counters.unjournaledShares;
   });
   await instance.stop();
 
-  const held = (totals(disk.dataDir).get('accepted') ?? 0) + (totals(disk.dataDir).get('courtesy') ?? 0);
-  expect(admitted(disk.dataDir)).toBeGreaterThan(200);
-  expect(held + admitted(disk.dataDir)).toBe(load.answeredTrue);
-  expect(await audit({ dataDir: disk.dataDir, threads: 0 })).toMatchObject({ ok: true, duplicates: 0, notFolded: 0 });
+  expect(await audit({ dataDir: disk.dataDir, threads: 0 })).toMatchObject({ ok: true, differences: [], duplicates: 0, notFolded: 0 });
+  const found = totals(disk.dataDir);
+  return { told: load.answeredTrue, held: (found.get('accepted') ?? 0) + (found.get('courtesy') ?? 0), admitted: admittedIn(disk.dataDir) };
 }
 
 describe('a full disk', () => {
-  it('on a small file system of its own, or refused by injection where none can be mounted: nothing unwritten is claimed', async () => {
-    await fillUnderLoad(smallDisk() ?? refusingDisk(), 108);
+  const disks = [
+    { name: 'on a small file system of its own, or refused by injection where none can be mounted', make: () => smallDisk() ?? refusingDisk(), seed: 108 },
+    { name: 'refused by injection, first a marker', make: refusingDisk, seed: 109 },
+  ];
+  it.each(disks)('$name: every share told true is held or admitted', async ({ make, seed }) => {
+    const { told, held, admitted } = await fillUnderLoad(make(), seed);
+    expect(held + admitted).toBe(told);
+    expect(admitted).toBeGreaterThan(200);
   }, 60_000);
 
-  it('refused by injection: nothing unwritten is claimed', async () => {
-    await fillUnderLoad(refusingDisk(), 109);
+  it('does not keep a killed proxy process from starting again, and machines mine on', async () => {
+    const disk = smallDisk() ?? refusingDisk();
+    const load = await Load.begin(110, cleanup);
+    const instance = await startOn(disk, load, 110);
+    disk.fill();
+    await until('the journal has failed', async () => (await instance.status()).proxy?.journal.state === 'failed');
+    const before = load.disconnects;
+    await instance.kill('proxy');
+    await until('the machines have noticed', () => load.disconnects > before);
+    await load.allMine();
+    const atPool = load.pool.accepted;
+    await load.answers(200);
+    expect(load.pool.accepted).toBeGreaterThan(atPool + 30);
+    disk.relieve();
+    await until('the journal is open again', async () => (await instance.status()).proxy?.journal.state === 'open');
+    await load.answers(100);
+    await load.rest();
+    await instance.stop();
+    // What the killed process had yet to admit is lost with it; what is claimed is still true.
+    expect(await audit({ dataDir: disk.dataDir, threads: 0 })).toMatchObject({ ok: true, duplicates: 0, notFolded: 0 });
+    expect(totals(disk.dataDir).get('accepted')).toBeLessThan(load.answeredTrue);
   }, 60_000);
 });

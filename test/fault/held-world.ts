@@ -6,7 +6,6 @@ import { realWorld, type Timer, type World } from '../../config/world.ts';
 
 export class HeldWorld implements World {
   readonly random = realWorld.random;
-  readonly every = realWorld.every;
   #skippedMs = 0;
   #waiting: (() => void)[] | undefined;
 
@@ -33,6 +32,10 @@ export class HeldWorld implements World {
         timer.cancel();
       },
     };
+  }
+
+  every(periodMs: number, fire: () => void): Timer {
+    return realWorld.every(periodMs, fire);
   }
 
   /** Its clock, not its timers. */

@@ -31,10 +31,8 @@ async function underLoad(seed: number, faults?: Faults): Promise<{ instance: Ins
 describe('kill -9 under load', () => {
   it('of the proxy process, ten times: machines come back, and the ledger is what they were told', async () => {
     const { instance, load } = await underLoad(101, { syncDelayMs: SYNC_DELAY_MS });
-    let underWay = 0;
     for (const moment of moments(1)) {
       await load.answers(moment);
-      underWay += load.waiting;
       const before = load.disconnects;
       await instance.kill('proxy');
       await until('the machines have noticed', () => load.disconnects > before);
@@ -45,9 +43,9 @@ describe('kill -9 under load', () => {
     await load.rest();
     await instance.stop();
     const { counted, untold, open } = await expectTrueBooks(instance.dataDir, load.records());
-    expect(counted).toBeGreaterThan(500);
-    expect({ untold, open, underWay }).toEqual(expect.anything());
-    console.log('proxy kills', { counted, untold, open, underWay, told: load.answeredTrue });
+    // The kills did hit: answers were under way, and some of those shares were durable already.
+    expect(open).toBeGreaterThan(KILLS);
+    expect(counted - untold).toBe(load.answeredTrue);
   }, 60_000);
 
   it('of the accountant, ten times: no machine notices, and the sums are the same', async () => {

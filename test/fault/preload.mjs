@@ -10,6 +10,8 @@ if (clock !== undefined) {
   Date.now = () => Math.round(clock.startMs + (realNow() - clock.startMs) * clock.speed);
 }
 
+/** No share's record is as short as this. */
+const MARKER_BYTES_MAX = 32;
 const journals = new Set();
 
 function refused() {
@@ -32,9 +34,14 @@ fs.close = (descriptor, done) => {
   journals.delete(descriptor);
   close(descriptor, done);
 };
-fs.write = (descriptor, ...rest) => {
-  if (!journals.has(descriptor) || !refused()) return write(descriptor, ...rest);
-  return setImmediate(rest.pop(), full(), 0);
+// The last records still fit, and the marker behind them does not: the worst moment for a disk to become full.
+let markerRefused = false;
+fs.write = (descriptor, bytes, offset, length, ...rest) => {
+  const fits = !journals.has(descriptor) || !refused() || (!markerRefused && length > MARKER_BYTES_MAX);
+  if (fits) return write(descriptor, bytes, offset, length, ...rest);
+  markerRefused = true;
+  const done = rest.pop();
+  return setImmediate(() => done(full(), 0));
 };
 // The log and the accountant's seals lie on the same disk.
 fs.writeSync = (...args) => {

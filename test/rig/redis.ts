@@ -1,6 +1,6 @@
 /** Real redis-server processes for tests: one alone, a master with replica and Sentinels, or a Cluster of six. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +70,11 @@ export class RedisNode {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Where the nodes of a Cluster talk to this one. */
+  get busPort(): number {
+    return Number(this.#args[this.#args.indexOf('--cluster-port') + 1]);
   }
 
   /** A client of the test's own. */
@@ -203,8 +208,7 @@ async function formCluster(nodes: readonly RedisNode[]): Promise<void> {
   const bounds = [[0, 5460], [5461, 10922], [10923, 16383]] as const;
   await Promise.all(nodes.map(({ client }, number) => client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(number + 1))));
   await Promise.all(bounds.map(async ([from, to], number) => nodes[number]?.client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))));
-  const bus = busPort(first);
-  for (const { client } of nodes.slice(1)) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(first.port), String(bus));
+  for (const { client } of nodes.slice(1)) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(first.port), String(first.busPort));
   const known = async ({ client }: RedisNode): Promise<number> => (await client.cluster('INFO') as string).includes('cluster_known_nodes:6') ? 1 : 0;
   await until(async () => (await Promise.all(nodes.map(known))).every((yes) => yes === 1), 'the nodes know each other');
   const ids = await Promise.all(nodes.map(async ({ client }) => String(await client.call('CLUSTER', 'MYID'))));
@@ -217,10 +221,4 @@ async function formCluster(nodes: readonly RedisNode[]): Promise<void> {
     return states.every((text) => text.includes('cluster_state:ok') && (text.includes('role:master') || text.includes('master_link_status:up')))
       && states.filter((text) => text.includes('role:slave')).length === 3;
   }, 'the Cluster is whole');
-}
-
-/** The node said where its bus is when it was started. */
-function busPort(node: RedisNode): number {
-  const line = readFileSync(`/proc/${node.pid}/cmdline`, 'utf8').split('\0');
-  return Number(line[line.indexOf('--cluster-port') + 1]);
 }

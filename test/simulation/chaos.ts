@@ -9,7 +9,7 @@ const MASKS = [0x1fffe000, 0x1fffe000, 0x00ffe000, 0x0000e000];
 const SPOILS = ['nonce', 'ntime', 'job', 'length', 'name'] as const;
 
 /** Sites, routes and limits that make rare things frequent. */
-export function chaosYaml(reply: 'proxy' | 'pool', segment = ''): string {
+function chaosYaml(reply: 'proxy' | 'pool', segment = ''): string {
   return `
 data: /nowhere
 sites: { north: { listen: [ "127.0.0.1:0" ] } }
@@ -78,7 +78,7 @@ export class Chaos {
 
   private mine(machine: SimMachine): void {
     for (const share of machine.mine(0.1)) this.handIn(machine, share);
-    if (machine.withheld.length > 0 && this.chance(0.02)) {
+    if (machine.mining && machine.withheld.length > 0 && this.chance(0.02)) {
       for (const share of machine.withheld) machine.submit(share);
       machine.withheld = [];
     }

@@ -1,4 +1,5 @@
 /** What facts prove by themselves: every share's header from raw bytes, and that nothing refers to what a segment does not hold. */
+import { ShareChecker } from '../../accounting/audit-check.ts';
 import { referenceHeader } from '../../proxy/mining/reference.ts';
 import type { Fact, JobFact, ShareFact } from '../../proxy/session/facts.ts';
 
@@ -6,8 +7,9 @@ import type { Fact, JobFact, ShareFact } from '../../proxy/session/facts.ts';
 export class Evidence {
   /** Sentences about facts that refer to nothing. */
   readonly orphans: string[] = [];
+  private readonly auditor = new ShareChecker();
   private readonly links = new Map<number, number>();
-  private readonly jobs = new Map<number, JobFact>();
+  private readonly jobs = new Map<number, { readonly fact: JobFact; readonly slotBytes: number }>();
   private readonly sessions = new Map<number, { prefix: Uint8Array; extranonce2Bytes: number }>();
   private readonly binds = new Map<number, number>();
 
@@ -15,20 +17,27 @@ export class Evidence {
     if (!known) this.orphans.push(`${fact.type} refers to ${what}`);
   }
 
-  read(fact: Fact): void {
+  /** `live`: repeated at the head of a segment. */
+  read(fact: Fact, live = false): void {
+    this.auditor.learn(fact, live);
+    if (fact.type === 'share' && fact.verdict === 'accepted') {
+      const check = this.auditor.check(fact);
+      if (!check.ok) this.orphans.push(`the audit finds share ${fact.share} wrong: ${check.message}`);
+    }
     switch (fact.type) {
       case 'link':
         this.links.set(fact.link, fact.extranonce2Bytes);
         return;
       case 'job':
         this.need(this.links.has(fact.link), fact, `link ${fact.link}`);
-        this.jobs.set(fact.job, fact);
+        this.jobs.set(fact.job, { fact, slotBytes: (this.links.get(fact.link) ?? 0) - fact.paddingBytes });
         return;
       case 'refresh': {
         const original = this.jobs.get(fact.of);
         this.need(original !== undefined, fact, `job ${fact.of}`);
-        const content = original && { ...original.content, ntime: fact.ntime, versionMask: fact.versionMask };
-        if (original && content) this.jobs.set(fact.job, { ...original, job: fact.job, content });
+        if (original === undefined) return;
+        const content = { ...original.fact.content, ntime: fact.ntime, versionMask: fact.versionMask };
+        this.jobs.set(fact.job, { ...original, fact: { ...original.fact, job: fact.job, content } });
         return;
       }
       case 'session':
@@ -60,10 +69,10 @@ export class Evidence {
   headerOf(share: ShareFact): string | undefined {
     const job = this.jobs.get(share.job);
     const session = this.sessions.get(this.binds.get(share.bind) ?? 0);
-    const room = job && this.links.get(job.link);
-    if (job === undefined || session === undefined || room === undefined) return undefined;
-    const zeros = room - job.paddingBytes - session.prefix.length - share.extranonce2.length;
+    if (job === undefined || session === undefined) return undefined;
+    const zeros = job.slotBytes - session.prefix.length - share.extranonce2.length;
+    if (zeros < 0) return undefined;
     const extranonce = Buffer.concat([Buffer.alloc(zeros), session.prefix, share.extranonce2]);
-    return Buffer.from(referenceHeader(job.content, extranonce, share.ntime, share.nonce, share.version).header).toString('hex');
+    return Buffer.from(referenceHeader(job.fact.content, extranonce, share.ntime, share.nonce, share.version).header).toString('hex');
   }
 }

@@ -162,7 +162,7 @@ export class Fixture {
   }
 
   /** Makes a pool live with a job at a difficulty. */
-  live(pool: string, difficulty = '0.0000001', extranonce2Bytes = 8): Link {
+  live(pool: string, difficulty = EASY, extranonce2Bytes = 8): Link {
     const link = this.authorise(pool, extranonce2Bytes);
     this.difficulty(link, difficulty);
     this.job(link);
@@ -173,12 +173,15 @@ export class Fixture {
     this.fromPool(link, `{"id":null,"method":"mining.set_difficulty","params":[${text}]}`);
   }
 
-  /** New work from a pool; `prevhash` as in `prevhash()`. */
-  job(link: Link, options: Partial<RigJob> = {}, nBits = 0x1d00ffff): RigJob {
-    const shape = {
-      coinbaseBytes: 200, branchCount: 1, extranonceBytes: link.extranonce1.length + link.extranonce2Bytes, height: 800_000,
-      coinbaseSats: 312_500_000n, version: 0x20000000, nBits,
-    };
+  /** The pool changes its extranonce and sends new work with it. */
+  setExtranonce(link: Link, extranonce1: string, extranonce2Bytes: number): void {
+    this.fromPool(link, { id: null, method: 'mining.set_extranonce', params: [extranonce1, extranonce2Bytes] });
+    this.job(link, {}, 0x1d00ffff, extranonce1.length / 2 + extranonce2Bytes);
+  }
+
+  /** New work from a pool; on the same block as ever unless `options` has another `prevhash`. */
+  job(link: Link, options: Partial<RigJob> = {}, nBits = 0x1d00ffff, extranonceBytes = link.extranonce1.length + link.extranonce2Bytes): RigJob {
+    const shape = { coinbaseBytes: 200, branchCount: 1, extranonceBytes, height: 800_000, coinbaseSats: 312_500_000n, version: 0x20000000, nBits };
     const job = { ...makeJob(shape, `j${this.random.u32()}`, options.prevhash ?? BLOCK, this.nowS, false, this.random), ...options };
     this.fromPool(link, { id: null, method: 'mining.notify', params: notifyParams(job) });
     return job;
@@ -193,6 +196,8 @@ export class Fixture {
   }
 }
 
+/** 2^-24, the difficulty that machines of these tests start with. */
+export const EASY = '0.000000059604644775390625';
 const BLOCK = makePrevhash(seededRandom(99));
 
 /** The last job among what a machine heard. */
@@ -227,4 +232,24 @@ export function find(session: Session, job: RigJob, exponent: number, count = 1,
 /** Params of a submit. */
 export function submitParams(found: Found, worker = 'acme.r1'): unknown[] {
   return [worker, found.jobId, found.extranonce2, hex8(found.ntime), hex8(found.nonce)];
+}
+
+/** A mining session and a way to hand in shares of its job. */
+export function mining(fixture: Fixture, count = 1): { session: Session; heard: Said[]; send: (index: number) => void } {
+  const { session, heard } = fixture.miner();
+  const found = find(session, jobIn(heard), exponentIn(heard) ?? 0, count);
+  return { session, heard, send: (index) => fixture.send(session, { id: index, method: 'mining.submit', params: submitParams(found[index]!) }) };
+}
+
+/** A pool's answer to a submit. */
+export function answer(fixture: Fixture, link: Link, submit: Said, error: unknown = null): void {
+  fixture.fromPool(link, { id: submit.id, result: error === null ? true : null, error });
+}
+
+/** Finds and hands in one share of the job a session has; returns the reply. */
+export function share(fixture: Fixture, session: Session, heard: readonly Said[], exponent = exponentIn(heard) ?? session.exponent ?? 0): Said | undefined {
+  const [found] = find(session, jobIn(heard), exponent);
+  fixture.send(session, { id: 'share', method: 'mining.submit', params: submitParams(found!, session.binds[0]?.worker) });
+  fixture.commit();
+  return fixture.heard(session).find(({ id }) => id === 'share');
 }

@@ -189,16 +189,16 @@ export class SimFarm implements Peers {
     }
   }
 
-  /** Lets everything under way arrive, without any new share. */
+  /** Lets everything under way arrive or be given up, without any new share. */
   settle(): void {
     this.journal = 'commits';
-    this.run(10_000, () => {});
+    this.run(this.config.timeouts.poolSilentMs + 5000, () => {});
   }
 
   /** A journal segment that began now: what is live, then what is not durable yet. Says what refers to nothing. */
   orphansAfterRotation(): string[] {
     const evidence = new Evidence();
-    for (const fact of this.farm.liveFacts()) evidence.read(fact);
+    for (const fact of this.farm.liveFacts()) evidence.read(fact, true);
     for (const fact of this.recorder.facts.slice(this.recorder.settled)) evidence.read(fact);
     return evidence.orphans;
   }

@@ -38,6 +38,9 @@ interface ServerLine {
   readonly error?: readonly unknown[] | null;
 }
 
+/** The lowest difficulty of any simulation. */
+const LOWEST_EXPONENT = -30;
+
 export class SimMachine {
   readonly habits: MachineHabits;
   readonly told: Told[] = [];
@@ -130,8 +133,8 @@ export class SimMachine {
     const exponent = this.exponents.get(share.jobId) ?? Number.NaN;
     const nonce = spoil === 'nonce' ? share.nonce ^ 0x5555_0000 : share.nonce;
     const headerHex = share.headerHex.slice(0, 152) + swapHex(hex8(nonce));
-    // At these difficulties another nonce may well be a share too.
-    const lucky = spoil === 'nonce' && hashNumber(sha256d(Buffer.from(headerHex, 'hex'))) <= exponentTarget(exponent);
+    // At these difficulties another nonce may well be a share too, or good enough for a newer, lower difficulty.
+    const lucky = spoil === 'nonce' && hashNumber(sha256d(Buffer.from(headerHex, 'hex'))) <= exponentTarget(LOWEST_EXPONENT);
     this.submits.set(id, { ...share, nonce, headerHex, exponent, good: spoil === 'none' || lucky });
     const params = [
       spoil === 'name' ? 'nobody' : this.habits.worker,
@@ -163,7 +166,8 @@ export class SimMachine {
     const { result } = message;
     if (Array.isArray(result) && result.length === 3) this.subscribed(result);
     else if (typeof result === 'object' && result !== null && 'version-rolling' in result) {
-      this.mask = Number.parseInt(String((result as Record<string, unknown>)['version-rolling.mask'] ?? '0'), 16);
+      const { 'version-rolling.mask': mask } = result as { 'version-rolling.mask'?: string };
+      this.mask = Number.parseInt(mask ?? '0', 16);
     }
   }
 

@@ -1,23 +1,17 @@
 /** Our Lua commands on a real server: newer replaces, anything else changes nothing, however often it is sent. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readRedisUrl } from '../../../config/redis-url.ts';
 import { realWorld } from '../../../config/world.ts';
-import { SharedRedis } from '../../../accounting/redis/client.ts';
+import type { SharedRedis } from '../../../accounting/redis/client.ts';
 import { ANNOUNCE, CLAIM, PUBLISH, RELEASE } from '../../../accounting/redis/commands.ts';
 import { RedisRig } from '../../rig/redis.ts';
+import { connect } from './books.ts';
 
 let rig: RedisRig;
 let redis: SharedRedis;
 
-export function addressOf(url: string): Exclude<ReturnType<typeof readRedisUrl>, string> {
-  const address = readRedisUrl(url);
-  if (typeof address === 'string') throw new Error(address);
-  return address;
-}
-
 beforeAll(async () => {
   rig = await RedisRig.single();
-  redis = new SharedRedis({ address: addressOf(rig.url), commandTimeoutMs: 2000, world: realWorld, name: 'test' });
+  redis = connect(rig.url);
   await redis.untilReady(5000, realWorld);
 }, 120_000);
 afterAll(async () => {

@@ -70,7 +70,7 @@ function wordOf({ method, result, error, id }: Said): string {
   expect(id).toBe(9);
   if (error !== null && error !== undefined) return String(error[0]);
   if (Array.isArray(result)) return result.length === 3 ? 'pairs' : '[]';
-  return typeof result === 'object' ? 'mask' : String(result);
+  return typeof result === 'object' ? 'mask' : JSON.stringify(result).replaceAll('"', '');
 }
 
 const sessionPairs = SESSION_STATES.flatMap((state) => SESSION_INPUTS.map((input) => ({ state, input, answer: ANSWERS[state][input] })));
@@ -154,7 +154,7 @@ describe('a link', () => {
     const link = linkIn(fixture, state);
     expect(link.state).toBe(state);
     linkHears(fixture, link, input);
-    const said = fixture.sentTo(link).map(({ result, error }) => (error ? String(error[0]) : String(result)));
+    const said = fixture.sentTo(link).map(({ result, error }) => (error ? String(error[0]) : JSON.stringify(result ?? null).replaceAll('"', '')));
     const outcome = link.state === state ? said.join(' ') : link.state;
     expect(outcome).toBe(answer);
   });

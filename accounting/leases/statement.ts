@@ -1,0 +1,227 @@
+/** A statement as a document: figures as decimal text in a fixed order, so that the same input gives the same bytes. */
+import { estimate } from '../estimate.ts';
+import { DAY_MS } from '../rows.ts';
+import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
+import type { ExcusedTime, Statement as Stated } from './excused.ts';
+import type { DayPrice } from './prices.ts';
+import { LOSS_CAUSES, type DayQuantities, type LeaseDay } from './quantities.ts';
+import { leaseSentences, rateText } from './sentences.ts';
+import { digestOf, type LeaseTerms } from './terms.ts';
+import { placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
+
+export const STATEMENT_FORMAT = 'weighbridge-statement/1';
+
+/** Decimals of quantities in TH·day and kWh. Amounts come from the exact quantity, not from these. */
+const QUANTITY_PLACES = 6;
+
+export interface StatementInput {
+  readonly terms: LeaseTerms;
+  /** As asked for: `2026-11`. */
+  readonly period: string;
+  readonly days: readonly LeaseDay[];
+  readonly excused: ExcusedTime;
+  readonly stated: readonly Stated[];
+  readonly carriedIn: Exact;
+  readonly prices: readonly DayPrice[];
+  /** Closing balances of the statement before. */
+  readonly opening: readonly Balance[];
+  /** Sentences for the completeness box beside those that follow from the days. */
+  readonly notes: readonly string[];
+}
+
+/** Between two parties and in one currency; positive: the first owes the second. Amounts are decimal text. */
+export interface Balance {
+  readonly first: string;
+  readonly second: string;
+  readonly currency: string;
+  readonly opening: string;
+  readonly charges: string;
+  readonly payments: string;
+  readonly closing: string;
+}
+
+export type StatementDay = ReturnType<typeof dayOf>;
+export type StatementLine = ReturnType<typeof lineOf>;
+
+/** An unsigned draft. Plain JSON: every figure is text or a whole number. docs/leases.md describes the fields. */
+export function draftStatement(input: StatementInput) {
+  const { terms, days } = input;
+  const valued = valueLease(terms.lease, days, input.excused, input.carriedIn);
+  const { lease } = terms;
+  const [first, last] = [days[0], days.at(-1)];
+  return {
+    format: STATEMENT_FORMAT,
+    number: 'draft',
+    revision: 0,
+    state: 'draft' as 'draft' | 'issued',
+    lease: terms.id,
+    kind: lease.kind,
+    contractRef: lease.contractRef ?? '',
+    parties: Object.entries(terms.parties).map(([id, party]) => ({ id, name: party.name, address: party.address ?? '', taxId: party.taxId ?? '', roles: rolesOf(lease, id) })),
+    period: { name: input.period, from: iso(first?.fromMs ?? 0), to: iso(last?.toMs ?? 0), timezone: lease.timezone, days: days.length },
+    contracted: rateText(lease.contracted),
+    termsDigest: digestOf(terms),
+    terms: leaseSentences(terms),
+    contract: terms,
+    netDue: valued.net.map(({ payer, payee, currency, amount }) => ({ payer, payee, currency, amount: minorText(amount, placesOf(currency)) })),
+    balance: balanceOf(valued.net, input.opening),
+    components: componentsOf(valued.lines),
+    service: valued.service.map(serviceOf),
+    days: valued.days.map((day, index) => dayOf(day, days[index])),
+    total: totalOf(valued.days, days),
+    losses: lossesOf(terms, valued.days),
+    value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
+    lines: valued.lines.map((line) => lineOf(line, input.prices)),
+    entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
+    carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
+    carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
+    prices: input.prices.map((price) => ({ ...price })),
+    stated: input.stated.map(({ fromMs, toMs, what, by, reason, document }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document })),
+    completeness: [...completeness(valued.days), ...input.notes],
+  };
+}
+
+export type StatementDraft = ReturnType<typeof draftStatement>;
+
+/** What was open, what is charged, what is open now. Payments are not recorded yet and stand as zero. */
+function balanceOf(net: Valuation['net'], opening: readonly Balance[]): Balance[] {
+  const rows = new Map<string, { first: string; second: string; currency: string; opening: bigint; charges: bigint }>();
+  const at = (a: string, b: string, currency: string) => {
+    const [first, second] = a < b ? [a, b] : [b, a];
+    const key = `${currency} ${first} ${second}`;
+    const row = rows.get(key) ?? { first, second, currency, opening: 0n, charges: 0n };
+    rows.set(key, row);
+    return row;
+  };
+  for (const { first, second, currency, closing } of opening) at(first, second, currency).opening += floor(times(decimal(closing), exact(10n ** BigInt(placesOf(currency)))));
+  for (const { payer, payee, currency, amount } of net) at(payer, payee, currency).charges += payer < payee ? amount : -amount;
+  return [...rows.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => {
+    const text = (minor: bigint): string => minorText(minor, placesOf(row.currency));
+    return { first: row.first, second: row.second, currency: row.currency, opening: text(row.opening), charges: text(row.charges), payments: text(0n), closing: text(row.opening + row.charges) };
+  });
+}
+
+function rolesOf(lease: LeaseTerms['lease'], id: string): string[] {
+  return (['lessor', 'lessee', 'performer', 'residual'] as const).filter((role) => lease[role] === id);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function quantity(value: Exact): string {
+  return decimalText(value, QUANTITY_PLACES);
+}
+
+function dayOf(day: DayQuantities, measured: LeaseDay | undefined) {
+  return {
+    date: day.date,
+    hours: decimalText(exact(BigInt(day.toMs - day.fromMs), 3_600_000n), 4),
+    contracted: quantity(day.contracted),
+    owed: quantity(day.owed),
+    installed: day.installed === undefined ? null : quantity(day.installed),
+    seen: null,
+    delivered: quantity(day.delivered),
+    ...intervalOf(measured?.shares ?? new Map<number, number>()),
+    credited: quantity(day.credited),
+    settled: quantity(day.settled),
+    ratio: ratioText(day.settled, day.owed),
+    curtailedHours: decimalText(exact(BigInt(day.curtailedMs), 3_600_000n), 4),
+    suspendedHours: decimalText(exact(BigInt(day.suspendedMs), 3_600_000n), 4),
+    observedHours: decimalText(exact(BigInt(Math.round(day.observedMs)), 3_600_000n), 4),
+  };
+}
+
+/** The 95 % interval of delivered TH·day. */
+function intervalOf(shares: ReadonlyMap<number, number>): { deliveredLow: string; deliveredHigh: string } {
+  const { low, high } = estimate(shares, DAY_MS);
+  const text = (rate: number | undefined): string => (rate === undefined ? '' : (rate / 1e12).toFixed(4));
+  return { deliveredLow: text(low), deliveredHigh: text(high) };
+}
+
+function ratioText(settled: Exact, owed: Exact): string | null {
+  return owed.numerator === 0n ? null : decimalText(over(settled, owed), 6);
+}
+
+function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[]) {
+  const sum = (of: (day: DayQuantities) => Exact): Exact => total(days.map(of));
+  const shares = new Map<number, number>();
+  for (const day of measured) for (const [exponent, n] of day.shares) shares.set(exponent, (shares.get(exponent) ?? 0) + n);
+  const installed = days.every((day) => day.installed !== undefined) ? total(days.flatMap((day) => day.installed ?? [])) : undefined;
+  const [owed, settled] = [sum((day) => day.owed), sum((day) => day.settled)];
+  return {
+    contracted: quantity(sum((day) => day.contracted)),
+    owed: quantity(owed),
+    installed: installed === undefined ? null : quantity(installed),
+    seen: null,
+    delivered: quantity(sum((day) => day.delivered)),
+    ...intervalOf(shares),
+    credited: quantity(sum((day) => day.credited)),
+    settled: quantity(settled),
+    ratio: ratioText(settled, owed),
+    shares: [...shares.values()].reduce((a, b) => a + b, 0),
+  };
+}
+
+function serviceOf({ date, target, ratio, noise, shortfall, points, credit }: Valuation['service'][number]) {
+  return {
+    date,
+    measure: 'deliveryRatio',
+    target: decimalText(target, 6),
+    ratio: ratio === undefined ? null : decimalText(ratio, 6),
+    noise: decimalText(noise, 6),
+    shortfallBeyondNoise: quantity(shortfall),
+    pointsBelowTarget: decimalText(points, 6),
+    creditOfRent: decimalText(credit, 6),
+  };
+}
+
+function lossesOf({ lease }: LeaseTerms, days: readonly DayQuantities[]) {
+  return LOSS_CAUSES.map((cause) => ({ cause, bearer: lease[lease.lossBorneBy[cause]], terahashDays: quantity(total(days.map((day) => day.losses[cause]))) }));
+}
+
+function lineOf(line: Line, prices: readonly DayPrice[]) {
+  const price = line.currency === 'BTC' ? prices.find(({ date }) => date === line.date) : undefined;
+  return {
+    date: line.date,
+    payer: line.payer,
+    payee: line.payee,
+    component: line.component,
+    quantity: decimalText(line.quantity, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES),
+    unit: line.unit,
+    unitPrice: line.unitPrice,
+    currency: line.currency,
+    amount: minorText(line.amount, placesOf(line.currency)),
+    priceInstant: price?.instant ?? '',
+    priceSource: price?.source ?? '',
+  };
+}
+
+/** One row for each payment, over all days. */
+function componentsOf(lines: readonly Line[]) {
+  const rows = new Map<string, { line: Line; quantity: Exact; amount: bigint }>();
+  for (const line of lines) {
+    const key = [line.component, line.payer, line.payee, line.unitPrice, line.currency].join(' ');
+    const row = rows.get(key);
+    if (row === undefined) rows.set(key, { line, quantity: line.quantity, amount: line.amount });
+    else rows.set(key, { line, quantity: total([row.quantity, line.quantity]), amount: row.amount + line.amount });
+  }
+  return [...rows.values()].map(({ line, quantity: sum, amount }) => ({
+    component: line.component, payer: line.payer, payee: line.payee,
+    quantity: decimalText(sum, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES), unit: line.unit, unitPrice: line.unitPrice,
+    currency: line.currency, amount: minorText(amount, placesOf(line.currency)),
+  }));
+}
+
+/** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */
+const GAP_MIN_MS = 10_000;
+
+function completeness(days: readonly DayQuantities[]): string[] {
+  const gaps = days.filter(({ fromMs, toMs, observedMs }) => toMs - fromMs - observedMs >= GAP_MIN_MS);
+  const list = gaps.map(({ date, fromMs, toMs, observedMs }) => `${date} (${((toMs - fromMs - observedMs) / 3_600_000).toFixed(2)} h)`);
+  const unjournaled = total(days.map((day) => day.losses.unjournaled));
+  return [
+    gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
+    unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${quantity(unjournaled)} TH·day went unjournaled.`,
+  ];
+}

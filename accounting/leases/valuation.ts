@@ -1,0 +1,210 @@
+/** What a lease's days are worth: a line for each payment and day, the service credit, and entries that add up to zero in each currency. */
+import type { LeaseConfig, RentConfig } from '../../config/leases.ts';
+import { decimal, exact, floor, greatest, halfEven, largestRemainder, least, minus, ONE, over, percentage, plus, times, total, ZERO, type Exact } from './exact.ts';
+import type { ExcusedTime } from './excused.ts';
+import { noise, quantities, type DayQuantities, type LeaseDay } from './quantities.ts';
+import { componentOf, type Component } from './terms.ts';
+
+/** Decimals of a currency's smallest unit: cents, and the nano-satoshi. */
+const BTC_PLACES = 17;
+const FIAT_PLACES = 2;
+
+export function placesOf(currency: string): number {
+  return currency === 'BTC' ? BTC_PLACES : FIAT_PLACES;
+}
+
+export interface Line {
+  /** Local date; '' for a line over the whole period. */
+  readonly date: string;
+  readonly payer: string;
+  readonly payee: string;
+  readonly component: Component | 'serviceCredit';
+  readonly quantity: Exact;
+  readonly unit: 'TH·day' | 'kWh' | 'BTC' | 'point';
+  /** Price of one unit, decimal text; of a share of the value and of a credit, its percentage. */
+  readonly unitPrice: string;
+  readonly currency: string;
+  /** Whole smallest units: cents, or nano-satoshi. Never negative. */
+  readonly amount: bigint;
+}
+
+/** What an account gains (positive) or gives, in whole smallest units. The account `pool` is where value comes from. */
+export interface Entry {
+  readonly account: string;
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
+export interface Service {
+  readonly target: Exact;
+  /** Settled over owed work; undefined when nothing was owed. */
+  readonly ratio: Exact | undefined;
+  readonly noise: Exact;
+  /** TH·day by which the target was missed although chance is excused. */
+  readonly shortfall: Exact;
+  /** Percentage points below target, beyond noise. */
+  readonly points: Exact;
+  /** Part of the rent that is credited. */
+  readonly credit: Exact;
+}
+
+export interface Valuation {
+  readonly days: readonly DayQuantities[];
+  readonly lines: readonly Line[];
+  /** One for the period, or one for each day, as the contract has it; without a service clause the measure against all that was owed. */
+  readonly service: readonly (Service & { readonly date: string })[];
+  readonly entries: readonly Entry[];
+  /** What is left to pay after payments each way between two parties are set off. */
+  readonly net: readonly { readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: bigint }[];
+  /** Expected worth of the period, nano-satoshi. */
+  readonly value: bigint;
+  /** TH·day that the next statement begins with. */
+  readonly carriedOut: Exact;
+}
+
+/** Pure and exact: the same days and terms give the same figures, whatever ran before. */
+export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact): Valuation {
+  const counted = quantities(lease, days, excused, carriedIn);
+  const values = dailyValues(counted.days);
+  const rentLines = counted.days.flatMap((day, index) => linesOf(lease, day, values[index] ?? 0n));
+  const service = serviceOf(lease, days, counted.days);
+  const lines = [...rentLines, ...creditLines(lease, rentLines, service)];
+  const value = values.reduce((a, b) => a + b, 0n);
+  return { days: counted.days, lines, service, entries: entriesOf(lease, lines, value), net: netOf(lines), value, carriedOut: counted.carriedOut };
+}
+
+/** Nano-satoshi of each day, such that the days up to any one add up to the exact sum rounded down. */
+function dailyValues(days: readonly DayQuantities[]): bigint[] {
+  const nano = 10n ** 9n;
+  let exactSum = 0n;
+  return days.map(({ worth }) => {
+    const before = exactSum / nano;
+    exactSum += worth;
+    return exactSum / nano - before;
+  });
+}
+
+function linesOf(lease: LeaseConfig, day: DayQuantities, value: bigint): Line[] {
+  const shares = sharesOf(lease, value);
+  return lease.rent.map((rent, index) => {
+    const line = { date: day.date, payer: rent.payer, payee: rent.payee };
+    if (rent.revenueShare !== undefined) {
+      const quantity = exact(value, 10n ** BigInt(BTC_PLACES));
+      return { ...line, component: 'revenueShare', quantity, unit: 'BTC', unitPrice: shareText(rent), currency: 'BTC', amount: shares.get(index) ?? 0n };
+    }
+    const { component, quantity, unit } = priced(rent, day);
+    const price = rent[component] ?? { amount: '0', currency: 'BTC' };
+    return { ...line, component, quantity, unit, unitPrice: price.amount, currency: price.currency, amount: minorAmount(times(quantity, decimal(price.amount)), price.currency) };
+  });
+}
+
+function priced(rent: RentConfig, day: DayQuantities): { component: 'fixed' | 'delivered' | 'hosting'; quantity: Exact; unit: 'TH·day' | 'kWh' } {
+  const component = componentOf(rent);
+  if (component === 'fixed') return { component, quantity: day.due, unit: 'TH·day' };
+  if (component === 'hosting') return { component, quantity: energy(day.delivered, rent.efficiency ?? '0'), unit: 'kWh' };
+  return { component: 'delivered', quantity: day.billable, unit: 'TH·day' };
+}
+
+/** A TH/s for a day at so many joules a terahash, in kWh: 86,400/3,600,000 of it. */
+function energy(delivered: Exact, joulesPerTerahash: string): Exact {
+  return times(times(delivered, decimal(joulesPerTerahash)), exact(24n, 1000n));
+}
+
+function shareText({ revenueShare, poolFee }: RentConfig): string {
+  return poolFee === undefined ? `${revenueShare}%` : `${revenueShare}% after ${poolFee}% fee`;
+}
+
+/** Index of a payment → its part of a day's value. What is left is the residual's. */
+function sharesOf(lease: LeaseConfig, value: bigint): Map<number, bigint> {
+  const claims = lease.rent.flatMap((rent, index) => {
+    if (rent.revenueShare === undefined) return [];
+    const part = times(percentage(rent.revenueShare), minus(ONE, percentage(rent.poolFee ?? '0')));
+    return [{ index, part: times(part, exact(value)) }];
+  });
+  const left = minus(exact(value), total(claims.map(({ part }) => part)));
+  const divided = largestRemainder(value, [...claims.map(({ part }) => part), left]);
+  return new Map(claims.map(({ index }, place) => [index, divided[place] ?? 0n]));
+}
+
+/** In whole smallest units, half-even. */
+function minorAmount(amount: Exact, currency: string): bigint {
+  return halfEven(times(amount, exact(10n ** BigInt(placesOf(currency)))));
+}
+
+function serviceOf(lease: LeaseConfig, days: readonly LeaseDay[], counted: readonly DayQuantities[]): (Service & { date: string })[] {
+  const groups = lease.service?.per === 'day' ? counted.map((_, index) => [index]) : [counted.map((_, index) => index)];
+  return groups.map((group) => {
+    const chosen = group.flatMap((index) => counted[index] ?? []);
+    const shares = group.flatMap((index) => [...(days[index]?.shares ?? [])]);
+    const owedMs = chosen.reduce((ms, { fromMs, toMs, curtailedMs, suspendedMs }) => ms + toMs - fromMs - curtailedMs - suspendedMs, 0);
+    const date = lease.service?.per === 'day' ? (chosen[0]?.date ?? '') : '';
+    return { date, ...measured(lease, chosen, noise(shares, lease.minSharesPerMinute, owedMs)) };
+  });
+}
+
+function measured(lease: LeaseConfig, days: readonly DayQuantities[], excused: Exact): Service {
+  const { service } = lease;
+  const target = service === undefined ? ONE : percentage(service.target);
+  const owed = total(days.map((day) => day.owed));
+  const settled = total(days.map((day) => (service?.offset === false ? least(day.settled, day.owed) : day.settled)));
+  if (owed.numerator === 0n) return { target, ratio: undefined, noise: excused, shortfall: ZERO, points: ZERO, credit: ZERO };
+  const generous = times(settled, plus(ONE, excused));
+  const missing = greatest(ZERO, minus(times(target, owed), generous));
+  const points = times(over(missing, owed), exact(100n));
+  const counted = service?.step === 'points' ? exact(floor(points)) : points;
+  const credit = service === undefined ? ZERO : least(percentage(service.cap), times(counted, percentage(service.creditPerPoint)));
+  return { target, ratio: over(settled, owed), noise: excused, shortfall: missing, points, credit };
+}
+
+/** Paid by the performer to the other side of the rent that the credit is a part of. */
+function creditLines(lease: LeaseConfig, lines: readonly Line[], service: Valuation['service']): Line[] {
+  const rent = lease.service && lease.rent.find((each) => lease.service && each[lease.service.of] !== undefined);
+  if (lease.service === undefined || rent === undefined) return [];
+  const based = lines.filter(({ component }) => component === lease.service?.of);
+  const currency = based[0]?.currency ?? 'BTC';
+  return service.flatMap(({ date, credit, points }) => {
+    const base = based.reduce((sum, line) => (date === '' || line.date === date ? sum + line.amount : sum), 0n);
+    const amount = halfEven(times(credit, exact(base)));
+    if (amount === 0n) return [];
+    const payee = rent.payer === lease.performer ? rent.payee : rent.payer;
+    const unitPrice = `${lease.service?.creditPerPoint}% of ${lease.service?.of}`;
+    return [{ date, payer: lease.performer, payee, component: 'serviceCredit' as const, quantity: points, unit: 'point' as const, unitPrice, currency, amount }];
+  });
+}
+
+/** Every payment moves from payer to payee; the value comes from the pool to the residual, who pays the shares of it. */
+function entriesOf(lease: LeaseConfig, lines: readonly Line[], value: bigint): Entry[] {
+  const sums = new Map<string, Entry>();
+  const add = (account: string, currency: string, amount: bigint): void => {
+    const key = `${currency} ${account}`;
+    sums.set(key, { account, currency, amount: (sums.get(key)?.amount ?? 0n) + amount });
+  };
+  if (lease.rent.some(({ revenueShare }) => revenueShare !== undefined)) {
+    add('pool', 'BTC', -value);
+    add(lease.residual, 'BTC', value);
+  }
+  for (const { payer, payee, currency, amount } of lines) {
+    add(payer, currency, -amount);
+    add(payee, currency, amount);
+  }
+  return [...sums.values()].toSorted(byCurrency);
+}
+
+function byCurrency(a: Entry, b: Entry): number {
+  if (a.currency !== b.currency) return a.currency < b.currency ? -1 : 1;
+  return a.account < b.account ? -1 : 1;
+}
+
+function netOf(lines: readonly Line[]): Valuation['net'] {
+  const sums = new Map<string, { first: string; second: string; currency: string; amount: bigint }>();
+  for (const { payer, payee, currency, amount } of lines) {
+    const [first, second] = payer < payee ? [payer, payee] : [payee, payer];
+    const key = `${currency} ${first} ${second}`;
+    const sum = sums.get(key) ?? { first, second, currency, amount: 0n };
+    sum.amount += payer === first ? amount : -amount;
+    sums.set(key, sum);
+  }
+  return [...sums.values()]
+    .toSorted((a, b) => (`${a.currency} ${a.first} ${a.second}` < `${b.currency} ${b.first} ${b.second}` ? -1 : 1))
+    .map(({ first, second, currency, amount }) => (amount >= 0n ? { payer: first, payee: second, currency, amount } : { payer: second, payee: first, currency, amount: -amount }));
+}
