@@ -84,7 +84,7 @@ sites: { bench: { listen: ["127.0.0.1:0"] } }
 pools: { main: { url: "stratum+tcp://127.0.0.1:${poolPort}", user: bench } }
 routes: [ { pools: [ main ] } ]
 difficulty: { start: "2^-32", min: "2^-32", max: "2^-32", sharesPerMinute: 6 }
-limits: { duplicatesMax: 20000000 }
+limits: { duplicatesMax: 20000000, sessionsPerAddressMax: 20000 }
 `;
   const { config, problems } = parseConfig(text, 'bench');
   if (config === undefined) throw new Error(JSON.stringify(problems));
@@ -128,17 +128,17 @@ function middle(rows: readonly PathResult[]): PathResult {
 }
 
 /** Idle connections held while more are added: the slope between the two is what a connection costs, start-up left out. */
-const IDLE = { base: 1000, more: 4000 };
+const IDLE = { base: 2000, more: 8000 };
 
 /** Resident memory per idle connection that has its job, and the spread of a new block over all that were added. */
 async function measureIdle(child: ChildProcess, port: number, pool: SimulatedPool | undefined): Promise<{ bytes: number; fanOutMs: number | undefined }> {
   let before = 0;
   let after = 0;
   const idle = { port, depth: 0 };
-  const base = load({ ...idle, connections: IDLE.base, seconds: 9 });
-  await pause(2500);
+  const base = load({ ...idle, connections: IDLE.base, seconds: 12 });
+  await pause(3500);
   before = residentBytes(child.pid!);
-  const more = load({ ...idle, connections: IDLE.more, seconds: 5 }, () => {
+  const more = load({ ...idle, connections: IDLE.more, seconds: 6 }, () => {
     setTimeout(() => (after = residentBytes(child.pid!)), 1900);
     if (pool !== undefined) for (const delay of [2000, 2700, 3400]) setTimeout(() => pool.newBlock(), delay);
   });
