@@ -11,6 +11,8 @@ const MARGIN_MS = HOUR_MS;
 export interface PlannedSegment {
   readonly index: number;
   readonly file: SegmentFile;
+  /** Another directory has it too: it is part of this one's ledger, and validated and counted there. */
+  readonly again: boolean;
 }
 
 export interface PlannedDirectory {
@@ -35,7 +37,7 @@ export interface Plan {
  */
 export function planAudit(dataDirs: readonly string[], scratch: string, fromMs: number, toMs: number): Plan {
   const notes: string[] = [];
-  const seen = new Map<string, string>();
+  const seen = new Map<string, { readonly path: string; readonly number: number }>();
   let index = 0;
   const directories = dataDirs.map((dataDir, number): PlannedDirectory => {
     const ledger = existsSync(ledgerFile(dataDir)) ? join(scratch, `ledger-${number}.sqlite`) : undefined;
@@ -48,12 +50,12 @@ export function planAudit(dataDirs: readonly string[], scratch: string, fromMs: 
       present.add(segment);
       const other = seen.get(segment);
       if (other !== undefined) {
-        notes.push(`${file.path} is the same segment as ${other}: it is folded once`);
-        continue;
+        notes.push(`${file.path} is the same segment as ${other.path}: it is counted once`);
+        if (other.number === number) continue;
       }
-      seen.set(segment, file.path);
+      seen.set(segment, { path: file.path, number });
       if (!overlaps(file, fromMs, toMs)) continue;
-      segments.push({ index, file });
+      segments.push({ index, file, again: other !== undefined });
       index += 1;
     }
     const gone = [...positions.values()].filter((position) => !present.has(position.segment));

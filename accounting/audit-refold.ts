@@ -41,8 +41,8 @@ export class Refold {
     this.#onShare = onShare;
   }
 
-  /** Folds a segment up to its position in the ledger; yields the offsets reached now and then. */
-  *segment(file: SegmentFile, position: Position | undefined): Generator<number, void, undefined> {
+  /** Folds a segment up to its position in the ledger; yields the offsets reached now and then. `again`: its figures are in already. */
+  *segment(file: SegmentFile, position: Position | undefined, again: boolean): Generator<number, void, undefined> {
     const reader = openSegment(file.path, file.limit);
     const fold = this.#fold.segment(reader.header);
     const foldedTo = position?.offset ?? 0;
@@ -52,10 +52,10 @@ export class Refold {
     try {
       for (const event of reader.events(0)) {
         if (event.kind === 'corrupt') {
-          open = this.#corrupt(file.path, event);
+          if (!again) open = this.#corrupt(file.path, event);
           continue;
         }
-        this.#take(event, fold, foldedTo);
+        this.#take(event, fold, foldedTo, again);
         if (event.fact.type === 'share' && !event.live) {
           if (open !== undefined) this.#shareAfter(open, lastShare, event.fact.share);
           open = undefined;
@@ -79,16 +79,17 @@ export class Refold {
     this.#store?.apply(deltas, []);
   }
 
-  #take(event: Extract<SegmentEvent, { kind: 'fact' }>, fold: SegmentFold, foldedTo: number): void {
+  #take(event: Extract<SegmentEvent, { kind: 'fact' }>, fold: SegmentFold, foldedTo: number, again: boolean): void {
     const { fact } = event;
     if (event.live) {
       fold.context(fact);
       return;
     }
-    this.#figures.records += 1;
     const folded = event.end <= foldedTo;
     if (folded) fold.apply(fact);
     else fold.context(fact);
+    if (again) return;
+    this.#figures.records += 1;
     if (fact.type !== 'share' || fact.verdict !== 'accepted') return;
     if (!folded) this.#figures.notFolded += 1;
     if (fact.atMs < this.#range.fromMs || fact.atMs >= this.#range.toMs) return;

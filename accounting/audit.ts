@@ -140,9 +140,9 @@ class Audit {
     }
   }
 
-  async #refoldSegment(refold: Refold, { file }: PlannedSegment, directory: PlannedDirectory, onOffset: (offset: number) => void): Promise<void> {
+  async #refoldSegment(refold: Refold, { file, again }: PlannedSegment, directory: PlannedDirectory, onOffset: (offset: number) => void): Promise<void> {
     try {
-      for (const offset of refold.segment(file, directory.positions.get(file.header.segment))) {
+      for (const offset of refold.segment(file, directory.positions.get(file.header.segment), again)) {
         onOffset(offset);
         await breathe();
       }
@@ -172,7 +172,7 @@ class Audit {
 
   /** Few segments are cut into parts, so that every thread has work to the end. */
   #tasks(threads: number): SegmentTask[] {
-    const planned = this.#plan.directories.flatMap(({ segments }) => segments);
+    const planned = this.#plan.directories.flatMap(({ segments }) => segments.filter(({ again }) => !again));
     const parts = this.#sampler === undefined && planned.length < 4 * threads ? threads : 1;
     return planned.flatMap(({ index, file }) => {
       const chosen = this.#sampler?.chosenOf(index);

@@ -4,13 +4,17 @@ import { check, schema } from './check.ts';
 import { demo } from './demo.ts';
 import { explain } from './explain.ts';
 import type { Io, ExitCode } from './io.ts';
+import { keys } from './keys.ts';
+import { lease } from './lease.ts';
 import { ledger } from './ledger.ts';
 import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
 import { rebuild } from './rebuild.ts';
 import { start } from './start.ts';
+import { statement } from './statement.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { verify } from './verify.ts';
 
 export interface DemoOptions {
   readonly dataDir: string;
@@ -28,6 +32,7 @@ export interface Command extends CommandSpec {
 
 const CONFIG: OptionSpec = { type: 'string', value: 'FILE', help: 'Configuration file (YAML).' };
 const JSON_OUTPUT: OptionSpec = { type: 'boolean', value: '', help: 'Print JSON; its fields are described in docs/cli.md.' };
+const LEASE: OptionSpec = { type: 'string', value: 'ID', help: 'Name of the lease in the configuration.' };
 const INSTANCE: Readonly<Record<string, OptionSpec>> = {
   config: { ...CONFIG, help: 'Configuration file of the instance.' },
   data: { type: 'string', value: 'DIR', help: 'Data directory of the instance, instead of --config.' },
@@ -150,6 +155,51 @@ export const COMMANDS: readonly Command[] = [
     examples: ['weighbridge rebuild --config weighbridge.yaml', 'weighbridge rebuild --data demo-data'],
     notes: 'The instance must be stopped. Redis is only ever added to: what it has in the same or a newer version stays.',
     run: rebuild,
+  },
+  {
+    name: 'lease',
+    summary: 'Show leases: who pays whom, what for, and over which machines.',
+    argument: 'list|show|check',
+    options: { config: CONFIG, lease: LEASE, json: JSON_OUTPUT },
+    examples: ['weighbridge lease list --config weighbridge.yaml', 'weighbridge lease show --config weighbridge.yaml --lease acme-leaseback'],
+    notes: '`show` prints every term, also those that the kind of lease sets; `check` what is paid and which machines of the inventory are meant now.',
+    run: lease,
+  },
+  {
+    name: 'statement',
+    summary: 'Draft the statement of a lease for a period, or issue it signed.',
+    argument: 'draft|issue|list',
+    options: {
+      config: CONFIG,
+      lease: LEASE,
+      period: { type: 'string', value: 'PERIOD', help: 'A month such as 2026-11, or a day such as 2026-11-05, in the time zone of the lease.' },
+      format: { type: 'string', value: 'json|csv|pdf', help: 'Default: json. A PDF needs --out.' },
+      out: { type: 'string', value: 'FILE', help: 'Write to a file instead of the terminal.' },
+      correct: { type: 'string', value: 'NUMBER', help: 'With issue: the number of the statement that this one corrects.' },
+      reason: { type: 'string', value: 'TEXT', help: 'With --correct: why.' },
+      local: LOCAL,
+    },
+    examples: ['weighbridge statement --config weighbridge.yaml --lease acme-leaseback --period 2026-11', 'weighbridge statement issue --config weighbridge.yaml --lease acme-leaseback --period 2026-11 --out november.json'],
+    notes: 'The same ledger gives the same draft, byte for byte. Issuing again gives what was issued.',
+    run: statement,
+  },
+  {
+    name: 'verify',
+    summary: 'Verify an issued statement: signature, keys, chain and, with --data, every figure.',
+    argument: 'FILE',
+    options: { data: { type: 'string', value: 'DIR', help: 'Data directory with keys, earlier statements and ledger.' }, json: JSON_OUTPUT },
+    examples: ['weighbridge verify november.json', 'weighbridge verify november.json --data ./data'],
+    notes: 'Exit code 1 when anything is wrong. Without --data it needs nothing but the file.',
+    run: verify,
+  },
+  {
+    name: 'keys',
+    summary: 'Show the keys that sign statements, or make the next one.',
+    argument: 'show|rotate',
+    options: { ...INSTANCE, json: JSON_OUTPUT },
+    examples: ['weighbridge keys --config weighbridge.yaml', 'weighbridge keys rotate --config weighbridge.yaml'],
+    notes: 'A new key is signed by the one before it. The secret files in the folder keys must be backed up and shown to nobody.',
+    run: keys,
   },
   {
     name: 'explain',

@@ -41,6 +41,16 @@ export function dateAt(ms: number, zone: string): string {
   return Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(zone).toPlainDate().toString();
 }
 
+/** First moments of the years of a term: its first day, and that day of each year until it ends. */
+export function yearStartsMs(from: string, toMs: number, zone: string): number[] {
+  const starts: number[] = [];
+  for (let years = 0; ; years += 1) {
+    const startMs = midnightMs(Temporal.PlainDate.from(from).add({ years }).toString(), zone);
+    if (startMs >= toMs) return starts;
+    starts.push(startMs);
+  }
+}
+
 export interface LocalDay {
   readonly date: string;
   /** [from, to), milliseconds since 1970. */

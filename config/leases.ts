@@ -6,19 +6,17 @@ import { name, text, whole } from './fields.ts';
 import { networkBlock } from './networks.ts';
 import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 
-export const LEASE_KINDS = ['leaseback', 'hosting', 'purchase'] as const;
+const LEASE_KINDS = ['leaseback', 'hosting', 'purchase'] as const;
 export type LeaseKind = (typeof LEASE_KINDS)[number];
 
 /** Currencies of two decimals, which lines of a statement are rounded to; BTC goes to the nano-satoshi. */
-export const CURRENCIES = ['BTC', 'USD', 'EUR', 'GBP', 'CHF', 'CAD', 'AUD', 'NZD', 'SGD', 'HKD', 'NOK', 'SEK', 'DKK', 'PLN', 'CZK', 'BRL', 'MXN', 'ZAR', 'AED', 'INR', 'CNY', 'KZT'] as const;
+const CURRENCIES = ['BTC', 'USD', 'EUR', 'GBP', 'CHF', 'CAD', 'AUD', 'NZD', 'SGD', 'HKD', 'NOK', 'SEK', 'DKK', 'PLN', 'CZK', 'BRL', 'MXN', 'ZAR', 'AED', 'INR', 'CNY', 'KZT'] as const;
 
 /** A price per unit: `amount` is decimal text in `currency`. */
 export interface Price {
   readonly amount: string;
   readonly currency: string;
 }
-
-export const ROLES = ['lessor', 'lessee', 'performer', 'residual'] as const;
 
 const HASH_UNITS: Readonly<Record<string, number>> = { 'GH/s': 9, 'TH/s': 12, 'PH/s': 15, 'EH/s': 18 };
 
@@ -141,7 +139,7 @@ const lossSchema = section({
 type Loss = z.output<typeof lossSchema>;
 
 /** What a kind of lease means where the file says nothing. Roles are named by role. */
-export const KIND_DEFAULTS = {
+const KIND_DEFAULTS = {
   leaseback: { performer: 'lessee', residual: 'lessee', lossBorneBy: { poolStale: 'performer', poolOther: 'performer', noPool: 'performer', unjournaled: 'performer' } },
   hosting: { performer: 'lessee', residual: 'lessor', lossBorneBy: { poolStale: 'performer', poolOther: 'lessor', noPool: 'lessor', unjournaled: 'performer' } },
   purchase: { performer: 'lessor', residual: 'lessee', lossBorneBy: { poolStale: 'performer', poolOther: 'lessee', noPool: 'lessee', unjournaled: 'performer' } },
@@ -222,4 +220,3 @@ export function pricesSchema(folder: string) {
 export type PartyConfig = z.output<typeof partiesSchema>[string];
 export type LeaseConfig = z.output<typeof leaseSchema>;
 export type RentConfig = LeaseConfig['rent'][number];
-export type PricesConfig = z.output<ReturnType<typeof pricesSchema>>;

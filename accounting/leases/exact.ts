@@ -51,7 +51,7 @@ export function over(a: Exact, b: Exact): Exact {
   return exact(a.numerator * b.denominator, a.denominator * b.numerator);
 }
 
-export function isLess(a: Exact, b: Exact): boolean {
+function isLess(a: Exact, b: Exact): boolean {
   return a.numerator * b.denominator < b.numerator * a.denominator;
 }
 

@@ -24,7 +24,7 @@ export interface ExcusedTime {
 }
 
 /** Spans joined where they touch or overlap, in order. */
-export function joined(spans: readonly Span[]): Span[] {
+function joined(spans: readonly Span[]): Span[] {
   const result: { fromMs: number; toMs: number }[] = [];
   for (const { fromMs, toMs } of spans.toSorted((a, b) => a.fromMs - b.fromMs)) {
     const last = result.at(-1);
@@ -36,7 +36,7 @@ export function joined(spans: readonly Span[]): Span[] {
 }
 
 /** What of `spans` is in none of `cut`. */
-export function without(spans: readonly Span[], cut: readonly Span[]): Span[] {
+function without(spans: readonly Span[], cut: readonly Span[]): Span[] {
   let left = joined(spans);
   for (const { fromMs, toMs } of cut) {
     left = left.flatMap((span) => [

@@ -2,9 +2,10 @@
  * Issued statements: numbered, signed, chained to the statement before of the same lease, kept as files that never change.
  * Repeating an issue gives the same bytes; what is wrong is corrected by a further revision that shows old, new and difference.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decimal, decimalText, minus } from './exact.ts';
+import { writeOnce } from './files.ts';
 import type { SigningKey } from './keys.ts';
 import type { StatementDraft } from './statement.ts';
 import { canonicalJson, digestOf } from './terms.ts';
@@ -51,7 +52,7 @@ export function issuedStatements(dataDir: string, lease: string): IssuedFile[] {
     return [];
   }
   return names
-    .filter((name) => /^\d{6}-.*\.json$/.test(name))
+    .filter((name) => /^\d{6}\.json$/.test(name))
     .toSorted()
     .map((name) => {
       const file = join(folderOf(dataDir, lease), name);
@@ -97,9 +98,10 @@ export function issueStatement(dataDir: string, draft: StatementDraft, key: Sign
   const issued: IssuedStatement = { statement, digest: digestOf(statement), signature: { algorithm: 'ed25519', key: id, publicKey, value: key.sign(signedBytes(statement)) } };
   const folder = folderOf(dataDir, draft.lease);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, `${String(before.length + 1).padStart(6, '0')}-${draft.period.name}-${revision}.json`);
+  // Named by its place in the chain alone: of two that are issued at one moment the second fails, and the chain has no fork.
+  const file = join(folder, `${String(before.length + 1).padStart(6, '0')}.json`);
   const text = `${JSON.stringify(issued, null, 2)}\n`;
-  writeFileSync(file, text, { mode: 0o644, flag: 'wx' });
+  writeOnce(file, text, 0o644);
   return { file, text, issued };
 }
 

@@ -3,9 +3,10 @@
  * Every key but the first is signed by the one before it, so whoever trusts one trusts those after it.
  */
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../../config/world.ts';
+import { writeOnce } from './files.ts';
 import { canonicalJson } from './terms.ts';
 
 /** What others may see of a key. Binary values are hex. */
@@ -98,9 +99,9 @@ export function rotateKey(dataDir: string, world: World): SigningKey {
   const record: PublicKeyRecord = { ...fresh, signature };
   mkdirSync(folderOf(dataDir), { recursive: true, mode: 0o700 });
   const name = fileName(keys.length + 1);
-  // The secret first: a public record without it would be a key that cannot sign. 'wx' never overwrites one.
-  writeFileSync(join(folderOf(dataDir), `${name}.pem`), secret.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600, flag: 'wx' });
-  writeFileSync(join(folderOf(dataDir), `${name}.json`), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644, flag: 'wx' });
+  // The secret first: a public record without it would be a key that cannot sign.
+  writeOnce(join(folderOf(dataDir), `${name}.pem`), String(secret.export({ format: 'pem', type: 'pkcs8' })), 0o600);
+  writeOnce(join(folderOf(dataDir), `${name}.json`), `${JSON.stringify(record, null, 2)}\n`, 0o644);
   return keyOf(record, secret);
 }
 

@@ -9,7 +9,7 @@ import { leaseSentences, rateText } from './sentences.ts';
 import { digestOf, type LeaseTerms } from './terms.ts';
 import { placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
 
-export const STATEMENT_FORMAT = 'weighbridge-statement/1';
+const STATEMENT_FORMAT = 'weighbridge-statement/1';
 
 /** Decimals of quantities in TH·day and kWh. Amounts come from the exact quantity, not from these. */
 const QUANTITY_PLACES = 6;
@@ -39,9 +39,6 @@ export interface Balance {
   readonly payments: string;
   readonly closing: string;
 }
-
-export type StatementDay = ReturnType<typeof dayOf>;
-export type StatementLine = ReturnType<typeof lineOf>;
 
 /** An unsigned draft. Plain JSON: every figure is text or a whole number. docs/leases.md describes the fields. */
 export function draftStatement(input: StatementInput) {

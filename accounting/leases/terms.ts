@@ -3,8 +3,6 @@ import { createHash } from 'node:crypto';
 import type { LeaseConfig, PartyConfig, RentConfig } from '../../config/leases.ts';
 import type { Config } from '../../config/schema.ts';
 
-export type Party = PartyConfig & { readonly id: string };
-
 export interface LeaseTerms {
   readonly id: string;
   readonly lease: LeaseConfig;

@@ -1,4 +1,10 @@
 /** Checks an issued statement: its digest, its signature, the keys up to it, and its place in the chain of its lease. */
+import { localDays } from '../../config/calendar.ts';
+import type { Book } from '../reader.ts';
+import { decimal } from './exact.ts';
+import { excusedBy } from './draft.ts';
+import { measureDays, measureRanges } from './measure.ts';
+import { draftStatement, type StatementDraft } from './statement.ts';
 import { isSignedBy, keyProblem, type PublicKeyRecord } from './keys.ts';
 import { signedBytes, type IssuedStatement } from './issue.ts';
 import { digestOf } from './terms.ts';
@@ -58,4 +64,30 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
     if (!whole || findings.length > others.length) return findings;
     at = before;
   }
+}
+
+/**
+ * Measures and values the statement's days again from a ledger, by the contract that stands in the statement itself, and
+ * compares every figure of every day and line. `audit` proves the ledger against the journals.
+ */
+export async function verifyFigures({ statement }: IssuedStatement, book: Book): Promise<Finding[]> {
+  const { contract, period } = statement;
+  const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
+  const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === contract.lease.lessee, days.map(() => undefined)));
+  const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
+  const fresh = draftStatement({
+    terms: contract, period: period.name, days: measured, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),
+    prices: statement.prices, opening: [], notes: [],
+  });
+  const unlike = [
+    ...fresh.days.filter((day, index) => figures(day) !== figures(statement.days[index])).map(({ date }) => date),
+    ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
+  ];
+  if (unlike.length > 0) return [{ ok: false, sentence: `The ledger says otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
+  return [{ ok: true, sentence: `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines agrees with the ledger; \`audit\` proves the ledger from the journals.` }];
+}
+
+/** What the ledger decides of a day; what is installed comes from the inventory, which may have changed since. */
+function figures(day: StatementDraft['days'][number] | undefined): string {
+  return day === undefined ? '' : digestOf({ ...day, installed: null });
 }

@@ -19,29 +19,45 @@ export interface ClientOptions {
 const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 3_000;
+const REOPEN_MS = 1_000;
 /** A Cluster's client asks again who serves which slot. */
 const SLOTS_REFRESH_MS = 5_000;
 /** Replies that mean: this node is not what we took it for, connect anew. */
 const CONNECT_ANEW = /^(READONLY|MASTERDOWN)/;
 
 export class SharedRedis {
-  readonly #client: Redis | Cluster;
+  readonly #options: ClientOptions;
   readonly #onReady: (() => void)[] = [];
+  #client: Redis | Cluster;
   #problem = '';
   #scriptsLoaded = false;
+  #closed = false;
 
   constructor(options: ClientOptions) {
-    this.#client = connect(options);
-    this.#client.on('error', (error: Error) => {
+    this.#options = options;
+    this.#client = this.#open();
+  }
+
+  #open(): Redis | Cluster {
+    const client = connect(this.#options);
+    client.on('error', (error: Error) => {
       this.#problem = sentenceOf(error);
     });
-    this.#client.on('close', () => {
+    client.on('close', () => {
       this.#scriptsLoaded = false;
     });
-    this.#client.on('ready', () => {
+    client.on('ready', () => {
       this.#problem = '';
       for (const listener of this.#onReady) listener();
     });
+    // Whatever made the client give up: we never do.
+    client.on('end', () => {
+      if (this.#closed) return;
+      this.#options.world.after(REOPEN_MS, () => {
+        if (!this.#closed) this.#client = this.#open();
+      });
+    });
+    return client;
   }
 
   /** Called after every connection made, also the first. */
@@ -151,6 +167,7 @@ export class SharedRedis {
   }
 
   close(): void {
+    this.#closed = true;
     this.#client.disconnect();
   }
 
@@ -204,7 +221,9 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
   }
   const single: RedisOptions = { ...common, stringNumbers: true, db: address.database, enableOfflineQueue: false, retryStrategy };
   if (address.kind === 'sentinel') {
-    return new Redis({ ...single, sentinels: nodes, name: address.master, sentinelRetryStrategy: retryStrategy, failoverDetector: true });
+    // Not its failoverDetector, which can end the client for good when it cuts a connection that is just being made. A master
+    // that died closes its connections, one that was demoted answers READONLY: both lead back to the Sentinels.
+    return new Redis({ ...single, sentinels: nodes, name: address.master, sentinelRetryStrategy: retryStrategy });
   }
   return new Redis({ ...single, ...nodes[0] });
 }

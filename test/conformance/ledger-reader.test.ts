@@ -63,7 +63,8 @@ describe('SQLite and Redis', () => {
   it('answer every query with the same JSON, for one host and for the sum of three', async () => {
     const nowMs = Date.now();
     const hosts = [1, 2, 3].map(() => new Host(rig.url));
-    const whole = Store.open(mkdtempSync(join(tmpdir(), 'wb-whole-')));
+    const wholeDir = mkdtempSync(join(tmpdir(), 'wb-whole-'));
+    const whole = Store.open(wholeDir);
     const redis = connect(rig.url);
     await redis.untilReady(5000, realWorld);
     const shared = new SharedBook(redis, PREFIX);
@@ -81,6 +82,7 @@ describe('SQLite and Redis', () => {
     } finally {
       redis.close();
       whole.close();
+      rmSync(wholeDir, { recursive: true, force: true });
       await Promise.all(hosts.map((host) => host.dispose()));
     }
   });

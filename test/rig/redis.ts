@@ -24,6 +24,7 @@ function requireServer(): void {
   spawnSync('service', ['redis-server', 'stop'], { stdio: 'ignore' });
 }
 
+/** A port of 127.0.0.1 that nobody listens on. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -47,7 +48,7 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 }
 
 /** One process. It can be killed, stopped, and started again on the same port and directory. */
-export class RedisNode {
+class RedisNode {
   readonly port: number;
   readonly directory: string;
   readonly #args: readonly string[];
@@ -156,28 +157,16 @@ export class RedisRig {
   /** A master, a replica, and three Sentinels that fail over after a second. */
   static async sentinel(): Promise<RedisRig> {
     const directory = mkdtempSync(join(tmpdir(), 'wb-redis-'));
-    const master = await RedisNode.start(join(directory, 'master'));
-    const replica = await RedisNode.start(join(directory, 'replica'), ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0']);
-    await master.client.config('SET', 'repl-diskless-sync-delay', '0');
-    await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), 'the replica follows');
+    const nodes: RedisNode[] = [];
     const sentinels: RedisNode[] = [];
-    for (const number of [1, 2, 3]) {
-      const port = await freePort();
-      const home = join(directory, `sentinel-${number}`);
-      mkdirSync(home);
-      const file = join(home, 'sentinel.conf');
-      writeFileSync(file, [
-        `port ${port}`, 'bind 127.0.0.1', `dir ${home}`, `sentinel monitor wbmaster 127.0.0.1 ${master.port} 2`,
-        'sentinel down-after-milliseconds wbmaster 1000', 'sentinel failover-timeout wbmaster 4000', 'sentinel parallel-syncs wbmaster 1', '',
-      ].join('\n'));
-      sentinels.push(await RedisNode.start(home, [file, '--sentinel'], port));
+    try {
+      await formSentinels(directory, nodes, sentinels);
+    } catch (error) {
+      await new RedisRig(directory, '', nodes, sentinels).dispose();
+      throw error;
     }
-    await until(async () => {
-      const seen = await Promise.all(sentinels.map(async ({ client }) => String(await client.call('SENTINEL', 'MASTER', 'wbmaster'))));
-      return seen.every((text) => text.includes('num-slaves,1') && text.includes('num-other-sentinels,2'));
-    }, 'the Sentinels know each other');
     const url = `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/wbmaster`;
-    return new RedisRig(directory, url, [master, replica], sentinels);
+    return new RedisRig(directory, url, nodes, sentinels);
   }
 
   /** Three masters with a third of the slots each, and a replica of each. */
@@ -192,7 +181,12 @@ export class RedisRig {
       }),
     );
     const rig = new RedisRig(directory, `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, nodes);
-    await formCluster(nodes);
+    try {
+      await formCluster(nodes);
+    } catch (error) {
+      await rig.dispose();
+      throw error;
+    }
     return rig;
   }
 
@@ -200,6 +194,31 @@ export class RedisRig {
     await Promise.all([...this.sentinels, ...this.nodes].map((node) => node.dispose()));
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** Starts the processes one by one into the two lists, so that whoever gave them can end what was started. */
+async function formSentinels(directory: string, nodes: RedisNode[], sentinels: RedisNode[]): Promise<void> {
+  const master = await RedisNode.start(join(directory, 'master'));
+  nodes.push(master);
+  const replica = await RedisNode.start(join(directory, 'replica'), ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0']);
+  nodes.push(replica);
+  await master.client.config('SET', 'repl-diskless-sync-delay', '0');
+  await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), 'the replica follows');
+  for (const number of [1, 2, 3]) {
+    const port = await freePort();
+    const home = join(directory, `sentinel-${number}`);
+    mkdirSync(home);
+    const file = join(home, 'sentinel.conf');
+    writeFileSync(file, [
+      `port ${port}`, 'bind 127.0.0.1', `dir ${home}`, `sentinel monitor wbmaster 127.0.0.1 ${master.port} 2`,
+      'sentinel down-after-milliseconds wbmaster 1000', 'sentinel failover-timeout wbmaster 4000', 'sentinel parallel-syncs wbmaster 1', '',
+    ].join('\n'));
+    sentinels.push(await RedisNode.start(home, [file, '--sentinel'], port));
+  }
+  await until(async () => {
+    const seen = await Promise.all(sentinels.map(async ({ client }) => String(await client.call('SENTINEL', 'MASTER', 'wbmaster'))));
+    return seen.every((text) => text.includes('num-slaves,1') && text.includes('num-other-sentinels,2'));
+  }, 'the Sentinels know each other');
 }
 
 async function formCluster(nodes: readonly RedisNode[]): Promise<void> {

@@ -1,3 +1,4 @@
+#!lua
 --[[
   Says over how many hashes an owner's rows of a bucket are spread, once all of them are published. Never fewer than before.
 

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --[[
   Claims or renews the name of a host for one running instance.
 
@@ -10,6 +11,7 @@
   ARGV[5…] field, value, … for people
 
   Returns 1 when claimed anew, 2 when renewed, 0 when another instance lives under this name.
+  Works in a full Redis too: it is a few bytes, and a lapsed claim would let a copied directory in.
   A first claim may take over from an instance at the same seat: that one was restarted. A renewal may not: whoever holds
   the claim then is running beside this instance.
 ]]

@@ -1,3 +1,4 @@
+#!lua
 --[[
   Replaces one owner's rows of a bucket, if they are newer than what is held.
 
@@ -12,6 +13,7 @@
 
   Returns 1 when replaced, 0 when what is held is as new or newer.
   Versions and counts stay texts: numbers here are doubles.
+  The first line lets a full Redis refuse all of it: without, the DEL would open the door for what follows.
 ]]
 local held = redis.call('HGET', KEYS[1], '#')
 local version = ARGV[1]

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --[[
   Gives up the name of a host, if this instance holds it.
 

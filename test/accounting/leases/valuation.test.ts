@@ -34,10 +34,10 @@ describe('exact arithmetic', () => {
   });
 
   it('agrees with rationals reduced by hand', () => {
-    fc.assert(fc.property(fc.bigInt(-1000n, 1000n), fc.bigInt(1n, 999n), fc.bigInt(-1000n, 1000n), fc.bigInt(1n, 999n), (a, b, c, d) => {
+    fc.assert(fc.property(fc.bigInt(-1000n, 1000n), fc.bigInt(1n, 999n), fc.bigInt(-1000n, 1000n).filter((n) => n !== 0n), fc.bigInt(1n, 999n), (a, b, c, d) => {
       expect(times(exact(a, b), exact(c, d))).toEqual(exact(a * c, b * d));
       expect(minus(plus(exact(a, b), exact(c, d)), exact(c, d))).toEqual(exact(a, b));
-      if (c !== 0n) expect(times(over(exact(a, b), exact(c, d)), exact(c, d))).toEqual(exact(a, b));
+      expect(times(over(exact(a, b), exact(c, d)), exact(c, d))).toEqual(exact(a, b));
     }));
   });
 

@@ -27,6 +27,8 @@ export function connect(url: string, commandTimeoutMs = 2000): SharedRedis {
   return new SharedRedis({ address: addressOf(url), commandTimeoutMs, world: realWorld, name: 'test' });
 }
 
+export type Sent = Parameters<SharedRedis['run']>;
+
 /** A host: its own ledger in a temporary directory, and a publisher. */
 export class Host {
   readonly dataDir: string;
@@ -34,6 +36,8 @@ export class Host {
   readonly #retention: Retention;
   store: Store;
   publisher: Publisher;
+  /** Every command of ours that was sent. */
+  readonly sent: Sent[] = [];
 
   constructor(url: string, options: { readonly dataDir?: string; readonly retention?: Retention; readonly scrubMs?: number } = {}) {
     this.url = url;
@@ -45,6 +49,11 @@ export class Host {
 
   #open(scrubMs: number): Publisher {
     const redis = connect(this.url);
+    const run = redis.run.bind(redis);
+    redis.run = (...sent) => {
+      this.sent.push(sent);
+      return run(...sent);
+    };
     const claim = new HostClaim({ redis, world: realWorld, dataDir: this.dataDir, prefix: PREFIX });
     return new Publisher({ redis, claim, world: realWorld, prefix: PREFIX, retention: this.#retention, scrubMs, lingerMs: { plain: 0, sharded: 0 } });
   }

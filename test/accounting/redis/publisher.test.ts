@@ -3,11 +3,11 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../../config/world.ts';
 import { emptyDeltas, type KeptRow } from '../../../accounting/rows.ts';
 import { ledgerFile, Store } from '../../../accounting/store.ts';
+import { realWorld, seededRandom } from '../../../config/world.ts';
 import { pause, RedisRig, until } from '../../rig/redis.ts';
-import { Host, randomDeltas, sharedTables, tablesOf } from './books.ts';
+import { connect, Host, randomDeltas, sharedTables, tablesOf } from './books.ts';
 
 let rig: RedisRig;
 const hosts: Host[] = [];
@@ -84,6 +84,30 @@ describe('publication', () => {
     for (const [length, encoding] of lengths) expect([length, encoding]).toEqual([length, 'listpack']);
   });
 
+  it('comes to the same when every command arrives several times and in any order', async () => {
+    const [one, two] = [host(), host()];
+    const random = seededRandom(11);
+    const both = randomDeltas(random, 'cccccccccccc', NOW_MS, 20, 200);
+    for (let commit = 0; commit < 6; commit += 1) {
+      one.add(randomDeltas(random, RUN_A, NOW_MS, 600, 400));
+      two.add(commit === 3 ? both : randomDeltas(random, RUN_B, NOW_MS, 100, 400));
+      if (commit === 2) one.add(both);
+      await Promise.all([one.publish(), two.publish()]);
+    }
+    const expected = await sharedTables(rig.url, NOW_MS);
+    const commands = [...one.sent, ...two.sent].filter(([{ name }]) => name === 'publish' || name === 'announce');
+    expect(new Set(commands.map(([{ name }]) => name)).size).toBe(2);
+    const redis = connect(rig.url);
+    await redis.untilReady(5000, realWorld);
+    for (let round = 0; round < 3; round += 1) {
+      await rig.first.client.flushall();
+      const twice = [...commands, ...commands].map((command) => ({ command, order: random.u32() })).toSorted((a, b) => a.order - b.order);
+      for (let from = 0; from < twice.length; from += 200) await Promise.all(twice.slice(from, from + 200).map(({ command }) => redis.run(...command)));
+      expect(await sharedTables(rig.url, NOW_MS)).toEqual(expected);
+    }
+    redis.close();
+  });
+
   it('goes on where it was after a restart, and publishes nothing again that Redis has', async () => {
     const one = host();
     one.add(randomDeltas(seededRandom(3), RUN_A, NOW_MS, 100));
@@ -127,6 +151,8 @@ describe('publication', () => {
   it('stays exact while its connections are killed', async () => {
     const one = host();
     const random = seededRandom(5);
+    const connections = async (): Promise<number> => Number(/total_connections_received:(\d+)/.exec(await rig.first.client.info('stats'))?.[1]);
+    const before = await connections();
     let killing = true;
     const storm = (async () => {
       while (killing) {
@@ -134,14 +160,14 @@ describe('publication', () => {
         await pause(random.u32() % 40);
       }
     })();
-    for (let commit = 0; commit < 30; commit += 1) {
+    await until(async () => {
       one.add(randomDeltas(random, RUN_A, NOW_MS, 50));
       await one.turns(10);
-    }
+      return (await connections()) > before + 12;
+    }, 'a dozen connections are killed');
     killing = false;
     await storm;
     await one.publish();
-    expect(one.publisher.figures(one.store.units).errors).toBeGreaterThan(0);
     expect(await sharedTables(rig.url, NOW_MS)).toEqual(await tablesOf(one.store, NOW_MS));
   });
 
@@ -177,6 +203,33 @@ describe('publication', () => {
     expect(shared.delivered_hour).toEqual(own.delivered_hour);
     expect(one.publisher.figures(one.store.units).expiredRows).toBeGreaterThan(500);
     for (const key of await rig.first.client.keys('wb:{*')) expect(Number(await rig.first.client.ttl(key))).toBeGreaterThan(0);
+  });
+
+  it('waits while Redis is full, stands still or may evict, says so, and is whole afterwards', async () => {
+    const one = host();
+    const { client } = rig.first;
+    const random = seededRandom(12);
+    const problem = async (pattern: RegExp): Promise<void> => {
+      await until(async () => {
+        await one.turn();
+        return pattern.test(one.publisher.figures(one.store.units).problem);
+      }, `a problem like ${pattern.source}`);
+    };
+    one.add(randomDeltas(random, RUN_A, NOW_MS, 50));
+    await one.publish();
+    await client.config('SET', 'maxmemory', '1');
+    one.add(randomDeltas(random, RUN_A, NOW_MS, 50));
+    await problem(/OOM command not allowed/);
+    await client.config('SET', 'maxmemory', '1gb', 'maxmemory-policy', 'allkeys-lru');
+    await one.publish();
+    await problem(/set its maxmemory-policy to noeviction, it is allkeys-lru/);
+    await client.config('SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction');
+    rig.first.signal('SIGSTOP');
+    one.add(randomDeltas(random, RUN_A, NOW_MS, 50));
+    await problem(/timed out|cannot be reached/);
+    rig.first.signal('SIGCONT');
+    await one.publish();
+    expect(await sharedTables(rig.url, NOW_MS)).toEqual(await tablesOf(one.store, NOW_MS));
   });
 
   it('keeps nothing in memory while Redis is away, and says how far it lags', async () => {

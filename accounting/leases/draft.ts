@@ -1,0 +1,121 @@
+/** Makes the draft of a statement: period and prices from the configuration, work from the ledger, openings from what was issued. */
+import { readFileSync } from 'node:fs';
+import { localDays, midnightMs, periodDates, yearStartsMs, type LocalDay } from '../../config/calendar.ts';
+import { readInventory, type InventoryRow } from '../../config/inventory.ts';
+import type { LeaseConfig } from '../../config/leases.ts';
+import type { Config } from '../../config/schema.ts';
+import { globMatches } from '../../proxy/session/routes.ts';
+import type { Book } from '../reader.ts';
+import { HOUR_MS } from '../rows.ts';
+import { decimal, ZERO } from './exact.ts';
+import { excusedTime, type ExcusedTime, type Statement as Stated } from './excused.ts';
+import { latestOf, type IssuedFile } from './issue.ts';
+import { installedOn, measureDays, measureRanges } from './measure.ts';
+import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
+import { draftStatement, type StatementDraft } from './statement.ts';
+import { leaseTerms, type LeaseTerms } from './terms.ts';
+
+type Refusal = { readonly refused: string };
+
+export interface DraftQuery {
+  readonly lease: string;
+  /** `2026-11` or `2026-11-05`, in the lease's time zone. */
+  readonly period: string;
+  readonly nowMs: number;
+}
+
+/** The lease of that id, or a sentence that names those there are. */
+export function findLease(config: Pick<Config, 'leases' | 'parties'>, id: string): LeaseTerms | Refusal {
+  const all = leaseTerms(config);
+  const found = all.find((terms) => terms.id === id);
+  if (found !== undefined) return found;
+  return { refused: all.length === 0 ? 'this configuration has no leases' : `there is no lease ${JSON.stringify(id)}: there is ${all.map((terms) => terms.id).join(', ')}` };
+}
+
+/** Drafts a statement. `issued` are the statements of the lease that were issued so far, in their order. */
+export async function draft(config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[]): Promise<StatementDraft | Refusal> {
+  const terms = findLease(config, query.lease);
+  if ('refused' in terms) return terms;
+  const period = daysOf(terms.lease, query);
+  if ('refused' in period) return period;
+  const { days, cut } = period;
+  const prices = pricesOf(config, days);
+  if ('refused' in prices) return prices;
+  const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows.filter((row) => isUnder(terms.lease, row));
+  const installed = days.map((day) => inventory && installedOn(day, inventory));
+  const { lessee } = terms.lease;
+  const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === lessee, installed));
+  const before = previousOf(issued, query.period);
+  return draftStatement({
+    terms, period: query.period, days: measured, stated: [], excused: excusedBy(terms.lease, []),
+    carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
+    opening: before?.issued.statement.balance ?? [],
+    prices: prices.prices,
+    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, 'Machines seen by name are not counted per lease yet.', 'Payments are not recorded yet and stand as zero.'],
+  });
+}
+
+/** What of the stated times excuses under this lease. Suspension needs no clause: both sides have agreed to it. */
+export function excusedBy(lease: LeaseConfig, stated: readonly Stated[]): ExcusedTime {
+  const capMs = (lease.curtailment?.annualCapHours ?? 0) * HOUR_MS;
+  return excusedTime(stated, capMs, yearStartsMs(lease.term.from, lease.term.toMs, lease.timezone));
+}
+
+/** The days of the period that lie in the term and are over. */
+function daysOf(lease: LeaseConfig, { period, nowMs }: DraftQuery): { readonly days: LocalDay[]; readonly cut: string | undefined } | Refusal {
+  const dates = periodDates(period);
+  if (dates === undefined) return { refused: `--period ${JSON.stringify(period)} is not a month such as 2026-11 or a day such as 2026-11-05` };
+  const fromMs = Math.max(midnightMs(dates.from, lease.timezone), lease.term.fromMs);
+  const toMs = Math.min(midnightMs(dates.to, lease.timezone), lease.term.toMs);
+  if (fromMs >= toMs) return { refused: `${period} has no day of the lease, whose term is from ${lease.term.from} to ${lease.term.to}` };
+  const all = localDays(fromMs, toMs, lease.timezone);
+  const days = all.filter((day) => day.toMs <= nowMs);
+  const last = days.at(-1);
+  if (last === undefined) return { refused: `no day of ${period} is over yet in ${lease.timezone}` };
+  return { days, cut: days.length === all.length ? undefined : `The period is not over: this covers it up to ${last.date} and is no final figure.` };
+}
+
+function pricesOf({ prices }: Config, days: readonly LocalDay[]): { readonly prices: readonly DayPrice[]; readonly notes: readonly string[] } | Refusal {
+  if (prices === undefined) return { prices: [], notes: [] };
+  const where = `prices (${prices.at} in ${prices.zone})`;
+  let text: string;
+  try {
+    text = readFileSync(prices.file, 'utf8');
+  } catch (error) {
+    return { refused: `${where}: ${prices.file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})` };
+  }
+  const parsed = parsePrices(text);
+  if ('problem' in parsed) return { refused: `${where}: ${prices.file} ${parsed.problem}` };
+  const found = dayPrices(parsed.rows, days.map(({ date }) => date), prices.zone);
+  if (found.missing.length === 0) return { prices: found.prices, notes: [] };
+  const sentence = `${prices.file} has no price for ${found.missing.slice(0, 5).join(', ')}${found.missing.length > 5 ? ` and ${found.missing.length - 5} more days` : ''}`;
+  return prices.missing === 'error' ? { refused: `${where}: ${sentence}; add it, or set missing: omit` } : { prices: found.prices, notes: ['Days without a price of bitcoin: ' + found.missing.join(', ') + '.'] };
+}
+
+/** Whether a row of the inventory is of the lease's machines, as far as name and site tell. */
+export function isUnder({ machines }: LeaseConfig, { worker, site }: InventoryRow): boolean {
+  if (machines.sites.length > 0 && !machines.sites.includes(site)) return false;
+  return machines.workers.length === 0 || machines.workers.some((glob) => globMatches(glob, worker));
+}
+
+/** Ledger rows have the label of their route and no lease yet, which a reader of the statement must know. */
+function attribution(config: Config, { id, lease }: LeaseTerms): string[] {
+  const others = leaseTerms(config).filter((terms) => terms.id !== id && terms.lease.lessee === lease.lessee).map((terms) => terms.id);
+  const sentence = `Work is attributed by the label "${lease.lessee}" of its route.`;
+  return others.length === 0 ? [sentence] : [sentence, `The same label stands for ${others.join(', ')}: work of those leases is in these figures too.`];
+}
+
+/** The newest statement of the period before: the last one issued that is not of this period. */
+function previousOf(issued: readonly IssuedFile[], period: string): IssuedFile | undefined {
+  const earlier = issued.filter((each) => each.issued.statement.period.name < period).map((each) => each.issued.statement.period.name);
+  const last = earlier.toSorted().at(-1);
+  return last === undefined ? undefined : latestOf(issued, last);
+}
+
+/** Whether the draft covers its whole period, as an issued statement must. */
+export function isWhole(statement: StatementDraft, lease: LeaseConfig): boolean {
+  const dates = periodDates(statement.period.name);
+  if (dates === undefined) return false;
+  const toMs = Math.min(midnightMs(dates.to, lease.timezone), lease.term.toMs);
+  return Date.parse(statement.period.to) === toMs;
+}

@@ -1,0 +1,106 @@
+/** `statement`: drafts one, or issues it numbered, signed and chained. */
+import { writeFileSync } from 'node:fs';
+import { draft, findLease, isWhole } from '../accounting/leases/draft.ts';
+import { issuedStatements, issueStatement, latestOf, stateOf, type IssuedFile } from '../accounting/leases/issue.ts';
+import { signingKey } from '../accounting/leases/keys.ts';
+import { statementPdf, type Seal } from '../accounting/leases/pdf.ts';
+import { STATEMENT_CSV_HEAD, statementCsvRows } from '../accounting/leases/statement-csv.ts';
+import type { StatementDraft } from '../accounting/leases/statement.ts';
+import type { Config } from '../config/schema.ts';
+import { openBook } from './book.ts';
+import { csv, table } from './format.ts';
+import { readConfig } from './instance.ts';
+import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+
+const FORMATS = ['json', 'csv', 'pdf'] as const;
+type Format = (typeof FORMATS)[number];
+
+export async function statement(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { text } = options;
+  const file = text['config'];
+  if (file === undefined) throw usageError('Say whose statement: --config FILE.');
+  const lease = text['lease'];
+  if (lease === undefined) throw usageError('Say which lease: --lease ID.');
+  const config = readConfig(file);
+  const terms = findLease(config, lease);
+  if ('refused' in terms) throw new CommandError(terms.refused);
+  const action = options.argument ?? 'draft';
+  const issued = issuedStatements(config.data, lease);
+  if (action === 'list') {
+    io.out(listText(issued, io.world.wallMs()));
+    return EXIT.ok;
+  }
+  if (action !== 'draft' && action !== 'issue') throw usageError(`There is no \`statement ${action}\`; there are draft, issue and list.`);
+  const period = text['period'];
+  if (period === undefined) throw usageError('Say which period: --period 2026-11.');
+  const format = formatOf(text['format']);
+  const printed = action === 'issue' ? await issue(config, options, lease, period, issued, io) : { document: await drafted(config, options, lease, period, issued, io) };
+  await print(printed, format, text['out'], io);
+  return EXIT.ok;
+}
+
+interface Printed {
+  readonly document: StatementDraft;
+  /** Of an issued one: the exact text of its file. */
+  readonly text?: string;
+  readonly seal?: Seal;
+}
+
+function formatOf(text: string | undefined): Format {
+  const format = FORMATS.find((each) => each === (text ?? 'json'));
+  if (format === undefined) throw usageError(`--format ${text ?? ''} must be one of ${FORMATS.join(', ')}.`);
+  return format;
+}
+
+async function drafted(config: Config, options: ParsedOptions, lease: string, period: string, issued: readonly IssuedFile[], io: Io): Promise<StatementDraft> {
+  const book = await openBook(options, io);
+  try {
+    const result = await draft(config, { lease, period, nowMs: io.world.wallMs() }, book, issued);
+    if ('refused' in result) throw new CommandError(result.refused);
+    return result;
+  } finally {
+    book.close();
+  }
+}
+
+/** What was issued is printed again without looking at the ledger, so that it can never come out otherwise. */
+async function issue(config: Config, options: ParsedOptions, lease: string, period: string, issued: readonly IssuedFile[], io: Io): Promise<Printed> {
+  const { correct, reason } = options.text;
+  if ((correct === undefined) !== (reason === undefined)) throw usageError('--correct NUMBER and --reason TEXT go together.');
+  const standing = latestOf(issued, period);
+  if (standing !== undefined && correct === undefined) return printedOf(standing);
+  const fresh = await drafted(config, options, lease, period, issued, io);
+  const terms = findLease(config, lease);
+  if ('refused' in terms) throw new CommandError(terms.refused);
+  if (!isWhole(fresh, terms.lease)) throw new CommandError(`${period} is not over in ${terms.lease.timezone}: a statement is issued for whole periods. Without \`issue\` a draft is printed.`);
+  const change = correct === undefined || reason === undefined ? undefined : { number: correct, reason };
+  const made = issueStatement(config.data, fresh, signingKey(config.data, io.world), io.world.wallMs(), change);
+  return printedOf(made);
+}
+
+function printedOf({ issued, text }: IssuedFile): Printed {
+  const { statement: document, digest, signature } = issued;
+  return { document, text, seal: { digest, key: signature.key, issuedAt: document.issuedAt, correction: document.correction } };
+}
+
+async function print(printed: Printed, format: Format, out: string | undefined, io: Io): Promise<void> {
+  if (format === 'pdf') {
+    if (out === undefined) throw usageError('A PDF is written to a file: --out FILE.');
+    writeFileSync(out, await statementPdf(printed.document, printed.seal));
+    return;
+  }
+  const bytes = format === 'csv' ? `${csv(STATEMENT_CSV_HEAD, statementCsvRows(printed.document))}\r\n` : (printed.text ?? `${JSON.stringify(printed.document, null, 2)}\n`);
+  if (out === undefined) io.out(bytes);
+  else writeFileSync(out, bytes);
+}
+
+function listText(issued: readonly IssuedFile[], nowMs: number): string {
+  if (issued.length === 0) return 'No statement of this lease has been issued.';
+  const rows = issued.map((each) => {
+    const { number, issuedAt, netDue, correction } = each.issued.statement;
+    const due = netDue.map(({ payer, payee, currency, amount }) => `${payer} owes ${payee} ${amount} ${currency}`).join('; ');
+    return [number, stateOf(each, issued, nowMs), issuedAt.slice(0, 16).replace('T', ' '), due, correction?.reason ?? ''];
+  });
+  return table([{ title: 'number' }, { title: 'state' }, { title: 'issued (UTC)' }, { title: 'net due' }, { title: 'reason of correction' }], rows);
+}

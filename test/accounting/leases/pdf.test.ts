@@ -1,0 +1,54 @@
+/** The printed statement: the same bytes for the same statement, one to three pages, and nothing a font cannot show. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issueStatement, type IssuedStatement } from '../../../accounting/leases/issue.ts';
+import { signingKey } from '../../../accounting/leases/keys.ts';
+import { statementPdf, type Seal } from '../../../accounting/leases/pdf.ts';
+import type { StatementDraft } from '../../../accounting/leases/statement.ts';
+import { parseConfig } from '../../../config/load.ts';
+import { realWorld, seededRandom } from '../../../config/world.ts';
+import { CURTAILED, workedDraft, writeWorkedMonth } from './worked.ts';
+
+const ISSUED_MS = Date.parse('2026-12-02T09:00:00Z');
+const CORRECTED_MS = Date.parse('2026-12-09T15:00:00Z');
+let folder = '';
+let first: StatementDraft;
+let corrected: StatementDraft;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'wb-worked-'));
+  const { config } = parseConfig(readFileSync('examples/leaseback.yaml', 'utf8'), join(folder, 'x.yaml'), {});
+  if (config === undefined) throw new Error('the example is right');
+  writeWorkedMonth(folder);
+  [first, corrected] = [await workedDraft(config, folder, []), await workedDraft(config, folder, [CURTAILED])];
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function sealOf({ statement, digest, signature }: IssuedStatement): Seal {
+  return { digest, key: signature.key, issuedAt: statement.issuedAt, correction: statement.correction };
+}
+
+function pagesOf(pdf: Buffer): number {
+  return [...pdf.toString('latin1').matchAll(/\/Type \/Page\b(?!s)/g)].length;
+}
+
+describe('a statement on paper', () => {
+  it('has the same bytes every time, on at most three pages, as draft and issued', async () => {
+    const key = signingKey(folder, { ...realWorld, wallMs: () => ISSUED_MS, random: seededRandom(3) });
+    issueStatement(folder, first, key, ISSUED_MS);
+    const { issued } = issueStatement(folder, corrected, key, CORRECTED_MS, { number: 'acme-leaseback-2026-11/0', reason: 'curtailment of the 7th stated late' });
+    for (const [statement, seal] of [[first, undefined], [issued.statement, sealOf(issued)]] as const) {
+      const pdf = await statementPdf(statement, seal);
+      expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+      expect(pagesOf(pdf)).toBe(2);
+      expect((await statementPdf(statement, seal)).equals(pdf)).toBe(true);
+    }
+  });
+
+  it('is drawn also for a day, for nothing delivered, and for names no font has', async () => {
+    const nothing = { ...first, days: first.days.slice(0, 1).map((day) => ({ ...day, delivered: '0.000000', ratio: null, deliveredHigh: '' })), netDue: [], balance: [], parties: first.parties.map((party) => ({ ...party, name: '算力公司 ☃' })) };
+    expect(pagesOf(await statementPdf(nothing, undefined))).toBeLessThanOrEqual(3);
+  });
+});
