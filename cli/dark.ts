@@ -3,9 +3,9 @@ import type { LedgerRange, LedgerReader } from '../accounting/reader.ts';
 import { HOUR_MS } from '../accounting/rows.ts';
 
 /** Names without any sign of life for longer are no longer missed. */
-export const SEEN_WITHIN_MS = 24 * HOUR_MS;
+const SEEN_WITHIN_MS = 24 * HOUR_MS;
 /** At the default six shares a minute a healthy machine is silent for ten minutes once in e^60 times. */
-export const DARK_AFTER_MS = 600_000;
+const DARK_AFTER_MS = 600_000;
 
 /** One dark name as printed by --json. */
 export interface DarkMachine {

@@ -19,7 +19,7 @@ export function scaled(value: number, unit: string): string {
 }
 
 /** Three significant digits without an exponent. */
-export function threeDigits(value: number): string {
+function threeDigits(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (value >= 99.95) return Math.round(value).toString();
   if (value >= 9.995) return value.toFixed(1);

@@ -51,7 +51,7 @@ async function recentRows(options: ParsedOptions, io: Io): Promise<RecentRows | 
 }
 
 /** The page for people. */
-export function statusText(status: InstanceStatus, recent: RecentRows | undefined): string {
+function statusText(status: InstanceStatus, recent: RecentRows | undefined): string {
   const sections = [
     headText(status),
     status.problems.length === 0 ? 'No problems.' : `Problems:\n${status.problems.map((problem) => `  ${problem}`).join('\n')}`,

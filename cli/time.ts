@@ -1,9 +1,9 @@
 /** Time arguments: ISO 8601, seconds or milliseconds since 1970, or relative to now. All in UTC. */
 import { usageError } from './io.ts';
 
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 /** Numbers below it are seconds: as milliseconds they would lie before 1973, when nobody mined. */

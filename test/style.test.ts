@@ -56,7 +56,7 @@ const LINES_MAX = 350;
 const LONG_ALLOWED = new Set<string>([]);
 
 /** `file name`: exports that nothing here imports, for a reason. */
-const UNUSED_ALLOWED = new Set<string>([]);
+const UNUSED_ALLOWED = new Set<string>(['cli/main.ts processIo']);
 
 interface SourceFile {
   readonly path: string;

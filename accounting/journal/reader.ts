@@ -17,7 +17,7 @@ import type { ByteSource, Stretch } from './records.ts';
 import { SEGMENT_EXTENSION } from './segment.ts';
 
 export { listSegments } from './directory.ts';
-export type { Seal, SegmentFile } from './directory.ts';
+export type { SegmentFile } from './directory.ts';
 export type { SegmentHeader } from './format.ts';
 
 /** Offsets are those of the plain segment; `end` is where the next one begins, fit to be a position. */

@@ -1,7 +1,7 @@
 /** A histogram of how long commits take, in plain counters that the metrics exporter can read. */
 
 /** Upper bounds in seconds; the last bucket is what exceeds them all. */
-export const TIMING_BOUNDS_SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5, 10] as const;
+const TIMING_BOUNDS_SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5, 10] as const;
 
 /** A copy: `counts[i]` fell in (bounds[i-1], bounds[i]]; one more entry than bounds. Not cumulative. */
 export interface TimingSnapshot {

@@ -8,8 +8,8 @@ import { DIFFICULTY_TEXT } from '../protocol/set-difficulty.ts';
 /** A 256-bit target as eight u32 words, most significant first. */
 export type TargetWords = Uint32Array;
 
-export const EXPONENT_MIN = -32;
-export const EXPONENT_MAX = 62;
+const EXPONENT_MIN = -32;
+const EXPONENT_MAX = 62;
 
 const DIFFICULTY_ONE_TARGET = 0xffffn << 208n;
 const TARGET_MAX = (1n << 256n) - 1n;

@@ -17,9 +17,8 @@ export const OWN_VERDICTS = [
 export type OwnVerdict = (typeof OWN_VERDICTS)[number];
 export type RejectVerdict = Exclude<OwnVerdict, 'accepted' | 'courtesy'>;
 
-export const POOL_VERDICTS = ['not-forwarded', 'accepted', 'rejected', 'unanswered'] as const;
 /** What the pool said of a share. */
-export type PoolVerdict = (typeof POOL_VERDICTS)[number];
+export const POOL_VERDICTS = ['not-forwarded', 'accepted', 'rejected', 'unanswered'] as const;
 
 export const POOL_REASONS = [
   'none',

@@ -34,7 +34,7 @@ export interface InstanceLock {
   release(): void;
 }
 
-export function controlDirectory(dataDir: string): string {
+function controlDirectory(dataDir: string): string {
   return join(dataDir, 'control');
 }
 

@@ -8,7 +8,7 @@ import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
 import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
-import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot, ToAccountant } from './messages.ts';
 import { Requests } from './requests.ts';
 import { configEnvironment, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
 import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
@@ -235,11 +235,11 @@ class RunningInstance implements Supervisor {
   /** Other hosts see this one's machines through the accountant, which publishes. */
   async #shareMachines(): Promise<void> {
     const machines = await this.machines();
-    if (machines !== undefined) this.#accountant.send({ type: 'machines', machines });
+    if (machines !== undefined) this.#accountant.send({ type: 'machines', machines } satisfies ToAccountant);
   }
 
   #accountantSnapshot(): Promise<AccountantSnapshot | undefined> {
-    return this.#snapshots.ask((request) => this.#accountant.send({ type: 'snapshot', request }));
+    return this.#snapshots.ask((request) => this.#accountant.send({ type: 'snapshot', request } satisfies ToAccountant));
   }
 
   /** The last snapshot of a proxy process that still reports. */

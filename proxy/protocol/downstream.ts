@@ -7,7 +7,7 @@ import { parseSubscribe, type SubscribeMessage } from './subscribe.ts';
 import { parseLegacySuggest, parseSuggestDifficulty, parseSuggestTarget, type SuggestMessage } from './suggest.ts';
 
 export { formatConfigureResult } from './configure.ts';
-export { formatNotify, notifyWire, type NotifyWire } from './notify.ts';
+export { formatNotify, notifyWire } from './notify.ts';
 export { formatPing, formatPong } from './ping.ts';
 export { rejectReply } from './rejects.ts';
 export { formatError, formatResult, formatTrue, type Id } from './reply.ts';

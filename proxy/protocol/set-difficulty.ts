@@ -20,7 +20,7 @@ function isDifficulty(text: string): boolean {
 }
 
 /** 2^exponent in full decimal digits. */
-export function powerOfTwoText(exponent: number): string {
+function powerOfTwoText(exponent: number): string {
   if (exponent >= 0) return (1n << BigInt(exponent)).toString();
   // 2^-n = 5^n / 10^n, so the digits after the point are those of 5^n.
   return `0.${(5n ** BigInt(-exponent)).toString().padStart(-exponent, '0')}`;

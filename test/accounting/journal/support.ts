@@ -26,7 +26,7 @@ export function temporaryDirectory(): string {
 }
 
 /** A world whose timers fire only by hand. */
-export class HandWorld implements World {
+class HandWorld implements World {
   private nowMs = START_MS;
   private readonly timers = new Set<() => void>();
   readonly random = seededRandom(1);
