@@ -10,18 +10,26 @@ import { realWorld } from '../../config/world.ts';
 const START_LIMIT_MS = 20_000;
 
 /** Runs commands of Debian's package manager where root may; a clear sentence where the server cannot be had. */
-function requireServer(): void {
-  if (spawnSync('redis-server', ['--version']).status === 0) return;
-  const remedy = 'install it (Debian: apt-get install redis-server) and run the tests again';
-  if (process.getuid?.() !== 0) throw new Error(`These tests need redis-server, which is not installed: ${remedy}.`);
+/** Installs Debian's package when the server is missing and root may do so; true when the server is there. */
+export function installServer(): boolean {
+  const present = (): boolean => spawnSync('redis-server', ['--version']).status === 0;
+  if (present()) return true;
+  if (process.getuid?.() !== 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const install = (): boolean => spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env, stdio: 'ignore' }).status === 0;
+  const apt = (...args: string[]): boolean => spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=120', ...args], { env, stdio: 'ignore' }).status === 0;
+  const install = (): boolean => apt('install', '-y', '--no-install-recommends', 'redis-server');
   if (!install()) {
-    spawnSync('apt-get', ['update'], { env, stdio: 'ignore' });
-    if (!install()) throw new Error(`These tests need redis-server, and apt-get could not install it: ${remedy}.`);
+    apt('update');
+    install();
   }
   // The package starts a server of its own, which nobody asked for.
   spawnSync('service', ['redis-server', 'stop'], { stdio: 'ignore' });
+  return present();
+}
+
+function requireServer(): void {
+  if (installServer()) return;
+  throw new Error('These tests need redis-server, which is missing and could not be installed: install it (Debian: apt-get install redis-server) and run the tests again.');
 }
 
 /** A port of 127.0.0.1 that nobody listens on. */
