@@ -225,6 +225,11 @@ export class UnitBook {
     return skipped;
   }
 
+  /** Whether anything is due: one step into an index, however long the backlog. */
+  get lags(): boolean {
+    return this.#all('SELECT 1 FROM unit INDEXED BY unit_due WHERE published < version LIMIT 1').length > 0;
+  }
+
   lag(): Lag {
     const [rows, units, sinceMs] = this.#all('SELECT coalesce(sum(pending), 0), count(*), min(since_ms) FROM unit INDEXED BY unit_due WHERE published < version')[0] ?? [];
     return { rows: number(rows), units: number(units), sinceMs: sinceMs === null ? undefined : number(sinceMs) };

@@ -296,10 +296,14 @@ export class Publisher {
     this.#backoffMs = BACKOFF_MIN_MS;
   }
 
-  /** A long backlog takes long to count: never more than a fiftieth of the time. */
+  /** A long backlog takes long to count: never more than a fiftieth of the time. That nothing is left of it is seen at once. */
   #measureLag(units: UnitBook): void {
     const { world } = this.#options;
     const nowMs = world.monoMs();
+    if (!units.lags) {
+      this.#lag = { rows: 0, sinceMs: undefined, takenAtMs: -Infinity, costMs: 0 };
+      return;
+    }
     if (nowMs - this.#lag.takenAtMs < 50 * this.#lag.costMs) return;
     const { rows, sinceMs } = units.lag();
     this.#lag = { rows, sinceMs, takenAtMs: nowMs, costMs: world.monoMs() - nowMs };

@@ -11,7 +11,7 @@ import { emptyDeltas, type BucketTable, type Deltas, type KeptRow, type Rows } f
 import { Store } from '../../../accounting/store.ts';
 import { BUCKET_TABLES, LAYOUTS } from '../../../accounting/units.ts';
 import { readRedisUrl, type RedisAddress } from '../../../config/redis-url.ts';
-import { realWorld, type Random } from '../../../config/world.ts';
+import { realWorld, type Random, type World } from '../../../config/world.ts';
 import { pause, until } from '../../rig/redis.ts';
 
 const KEPT: Retention = { minute: 30 * 86_400_000, hour: 365 * 86_400_000, day: 3650 * 86_400_000 };
@@ -34,15 +34,17 @@ export class Host {
   readonly dataDir: string;
   readonly url: string;
   readonly #retention: Retention;
+  readonly #world: World;
   store: Store;
   publisher: Publisher;
   /** Every command of ours that was sent. */
   readonly sent: Sent[] = [];
 
-  constructor(url: string, options: { readonly dataDir?: string; readonly retention?: Retention; readonly scrubMs?: number } = {}) {
+  constructor(url: string, options: { readonly dataDir?: string; readonly retention?: Retention; readonly scrubMs?: number; readonly world?: World } = {}) {
     this.url = url;
     this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'wb-host-'));
     this.#retention = options.retention ?? KEPT;
+    this.#world = options.world ?? realWorld;
     this.store = Store.open(this.dataDir);
     this.publisher = this.#open(options.scrubMs ?? 3_600_000);
   }
@@ -54,8 +56,8 @@ export class Host {
       this.sent.push(sent);
       return run(...sent);
     };
-    const claim = new HostClaim({ redis, world: realWorld, dataDir: this.dataDir, prefix: PREFIX });
-    return new Publisher({ redis, claim, world: realWorld, prefix: PREFIX, retention: this.#retention, scrubMs, lingerMs: { plain: 0, sharded: 0 } });
+    const claim = new HostClaim({ redis, world: this.#world, dataDir: this.dataDir, prefix: PREFIX });
+    return new Publisher({ redis, claim, world: this.#world, prefix: PREFIX, retention: this.#retention, scrubMs, lingerMs: { plain: 0, sharded: 0 } });
   }
 
   add(deltas: Deltas): void {

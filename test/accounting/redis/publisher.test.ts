@@ -44,6 +44,20 @@ describe('publication', () => {
     expect(one.publisher.figures(one.store.units)).toMatchObject({ lagRows: 0, lagSeconds: 0, errors: 0, problem: '' });
   });
 
+  it('sees at once that nothing is left of a backlog that took long to count', async () => {
+    let monoMs = 0;
+    const one = host({ world: { ...realWorld, monoMs: () => (monoMs += 20) } });
+    one.add(randomDeltas(seededRandom(13), RUN_A, NOW_MS, 40));
+    expect(one.publisher.figures(one.store.units).lagRows).toBe(400);
+    // Within fifty times what the count took, a backlog is not counted again.
+    one.add(randomDeltas(seededRandom(14), RUN_A, NOW_MS, 40));
+    expect(one.publisher.figures(one.store.units).lagRows).toBe(400);
+    monoMs = 0;
+    await one.publish();
+    monoMs = 0;
+    expect(one.publisher.figures(one.store.units)).toMatchObject({ lagRows: 0, lagSeconds: 0 });
+  });
+
   it('adds up hosts and runs, and the same run at two hosts counts once', async () => {
     const [one, two] = [host(), host()];
     const random = seededRandom(2);
