@@ -210,7 +210,8 @@ export class SegmentFold {
   #unjournaled(fact: UnjournaledFact): void {
     this.touch(fact.fromMs);
     this.#fold.unjournaled({
-      minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee), exponent: fact.exponent, n: fact.count,
+      minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee),
+      verdict: fact.verdict, exponent: fact.exponent, n: fact.count,
     }, this);
   }
 
@@ -302,7 +303,7 @@ export class Fold {
 
   /** For segments: adds shares that were answered and could not be journaled. */
   unjournaled(row: UnjournaledMinuteRow, from: SegmentFold): void {
-    const key = `${from.run} ${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.exponent}`;
+    const key = `${from.run} ${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.verdict} ${row.exponent}`;
     const found = this.#deltas.unjournaled_minute.get(key);
     if (found === undefined) this.#deltas.unjournaled_minute.set(key, { ...row, run: from.run });
     else found.n += row.n;

@@ -1,5 +1,5 @@
 /** The ledger's tables as types and as one description that the store, the fold and the audit share. */
-import type { Forwarding, OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import type { Forwarding, GoodVerdict, OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 
 /** Buckets are whole numbers of minutes, hours or days since 1970-01-01T00:00Z. Every `n` is a count. */
 export const MINUTE_MS = 60_000;
@@ -105,6 +105,7 @@ export interface UnjournaledMinuteRow {
   readonly minute: number;
   readonly site: string;
   readonly lessee: string;
+  readonly verdict: GoodVerdict;
   readonly exponent: number;
   n: number;
 }
@@ -176,7 +177,7 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   credited_hour: { hour: 'int', ...creditedRoll },
   credited_day: { day: 'int', ...creditedRoll },
   observed_minute: { minute: 'int', process: 'text', observed_ms: 'sum', first_ms: 'min', last_ms: 'max' },
-  unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', exponent: 'int', n: 'sum' },
+  unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   total: { site: 'text', lessee: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
 };

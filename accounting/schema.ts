@@ -4,7 +4,7 @@ import { UNIT_SCHEMA } from './unit-book.ts';
 import { storedColumns } from './units.ts';
 
 /** In `PRAGMA user_version`. A ledger of another version is folded anew from the journals, not migrated in place. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 function createTable(table: TableName): string {
   const defined = storedColumns(table).map(([name, kind]) => {

@@ -46,7 +46,7 @@ export const CATALOGUE = [
     type: 'counter',
     labels: [],
     unit: 'shares',
-    help: 'Accepted shares that were answered while the journal could not be written, counted at once; they are in no delivered work',
+    help: 'Shares, accepted or courtesy, that were answered while the journal could not be written, counted at once; they are in no delivered work',
   },
   {
     name: 'weighbridge_ledger_unjournaled_shares',

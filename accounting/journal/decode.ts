@@ -1,5 +1,5 @@
 /** Record bodies → facts: the inverse of encode.ts, strict about every byte. */
-import { FORWARDING, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
+import { FORWARDING, GOOD_VERDICTS, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
 import type { Fact, JobFact, LinkFact, PoolVerdictFact, SessionFact, ShareFact } from '../../proxy/session/facts.ts';
 import { ByteReader } from './bytes.ts';
 import { BLOCK_FLAG, CLEAN_FLAG, FACT_TYPES, FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
@@ -47,7 +47,10 @@ function decodeFields(type: FactType, from: ByteReader): Fact {
     case 'rejects':
       return { type, session: from.varuint(), bind: from.varuint(), verdict: word(OWN_VERDICTS, from.u8()), count: from.varuint(), atMs };
     case 'unjournaled':
-      return { type, fromMs: from.u48(), site: from.text(), lessee: from.text(), exponent: readExponent(from), count: from.varuint(), atMs };
+      return {
+        type, fromMs: from.u48(), site: from.text(), lessee: from.text(), exponent: readExponent(from), count: from.varuint(), atMs,
+        verdict: word(GOOD_VERDICTS, from.u8()),
+      };
     case 'pulse':
       return { type, observedMs: from.varuint(), sessions: from.varuint(), atMs };
     default:

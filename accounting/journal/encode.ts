@@ -67,7 +67,8 @@ export function encodeFact(fact: Fact, into: ByteWriter): void {
       into.text(fact.site);
       into.text(fact.lessee);
       writeExponent(fact.exponent, into);
-      return into.varuint(fact.count);
+      into.varuint(fact.count);
+      return into.u8(verdictBytes[fact.verdict]);
     case 'pulse':
       into.u48(fact.atMs);
       into.varuint(fact.observedMs);

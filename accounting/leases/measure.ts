@@ -88,7 +88,8 @@ export function measureDays(reader: LedgerReader, days: readonly LocalDay[], our
   }
   for (const row of reader.rows('unjournaled_minute', calendar.all.from, calendar.all.to)) {
     const sum = sums[calendar.minuteDay(row.minute) ?? -1];
-    if (sum !== undefined && ours(row)) bump(sum.unjournaled, row.exponent, row.n);
+    // A courtesy share would have had no credit either.
+    if (sum !== undefined && row.verdict === 'accepted' && ours(row)) bump(sum.unjournaled, row.exponent, row.n);
   }
   const observed = observedMs(reader, calendar, days.length);
   return days.map((day, index) => leaseDay(day, sums[index] ?? new DaySums(), observed[index] ?? 0, installed[index]));

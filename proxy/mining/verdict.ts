@@ -15,7 +15,10 @@ export const OWN_VERDICTS = [
 ] as const;
 /** What we found. `accepted` earns the share's credit; `courtesy` is answered true and credited 0; all others are rejects. */
 export type OwnVerdict = (typeof OWN_VERDICTS)[number];
-export type RejectVerdict = Exclude<OwnVerdict, 'accepted' | 'courtesy'>;
+/** They come first in the list above. */
+export const GOOD_VERDICTS = ['accepted', 'courtesy'] as const satisfies readonly OwnVerdict[];
+export type GoodVerdict = (typeof GOOD_VERDICTS)[number];
+export type RejectVerdict = Exclude<OwnVerdict, GoodVerdict>;
 
 /** What the pool said of a share. */
 export const POOL_VERDICTS = ['not-forwarded', 'accepted', 'rejected', 'unanswered'] as const;

@@ -4,7 +4,7 @@
  * are unique within one run of a proxy process, start at 1 and are never reused in it. `atMs` is wall-clock milliseconds.
  */
 import type { Job } from '../mining/job.ts';
-import type { Forwarding, OwnVerdict, PoolReason, ReplySource } from '../mining/verdict.ts';
+import type { Forwarding, GoodVerdict, OwnVerdict, PoolReason, ReplySource } from '../mining/verdict.ts';
 
 export interface LinkFact {
   readonly type: 'link';
@@ -150,9 +150,11 @@ export interface PoolVerdictFact {
   readonly atMs: number;
 }
 
-/** Accepted shares answered while the journal could not be written: an admission, never claimed. */
+/** Shares answered as good while the journal could not be written: an admission, never claimed. */
 export interface UnjournaledFact {
   readonly type: 'unjournaled';
+  /** Those that were answered as a courtesy would have had no credit either. */
+  readonly verdict: GoodVerdict;
   readonly site: string;
   readonly lessee: string;
   readonly exponent: number;

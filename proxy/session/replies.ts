@@ -2,6 +2,7 @@
  * Answers that wait until the journal holds what they claim. A share whose record could not be written is answered
  * all the same (mining goes on) and counted as unjournaled.
  */
+import type { GoodVerdict } from '../mining/verdict.ts';
 import { formatError, formatTrue, type Id } from '../protocol/downstream.ts';
 import type { Fact } from './facts.ts';
 import type { Session } from './session.ts';
@@ -16,14 +17,18 @@ export interface WaitingReply {
   /** What to say; a pool's reject is relayed with its own code and text. */
   readonly refusal: { readonly code: number; readonly text: string } | undefined;
   /** What an unjournaled share is counted under; undefined when its own record was durable before. */
-  readonly claim: { readonly site: string; readonly lessee: string; readonly exponent: number; readonly atMs: number } | undefined;
+  readonly claim: (Claim & { readonly atMs: number }) | undefined;
   readonly sinceMono: number;
 }
 
-interface Unjournaled {
+interface Claim {
   readonly site: string;
   readonly lessee: string;
   readonly exponent: number;
+  readonly verdict: GoodVerdict;
+}
+
+interface Unjournaled extends Claim {
   count: number;
   fromMs: number;
 }
@@ -37,7 +42,7 @@ export class Replies {
   private waiting: WaitingReply[] = [];
   private head = 0;
   private lastSequence = 0;
-  /** Admissions not yet durable, by site, lessee and exponent. */
+  /** Admissions not yet durable, by site, lessee, exponent and verdict. */
   private unjournaled = new Map<string, Unjournaled>();
   private admitted: { sequence: number; entries: Map<string, Unjournaled> } | undefined;
   private readonly sink: Sink;
@@ -103,11 +108,12 @@ export class Replies {
     this.sink.toSession(session, refusal === undefined ? formatTrue(id) : formatError(id, refusal.code, refusal.text));
   }
 
-  private count(of: { site: string; lessee: string; exponent: number }, count: number, fromMs: number): void {
-    const key = `${of.site}\t${of.lessee}\t${of.exponent}`;
+  private count(of: Claim, count: number, fromMs: number): void {
+    const { site, lessee, exponent, verdict } = of;
+    const key = `${site}\t${lessee}\t${exponent}\t${verdict}`;
     const entry = this.unjournaled.get(key);
     if (entry === undefined) {
-      this.unjournaled.set(key, { site: of.site, lessee: of.lessee, exponent: of.exponent, count, fromMs });
+      this.unjournaled.set(key, { site, lessee, exponent, verdict, count, fromMs });
       return;
     }
     entry.count += count;

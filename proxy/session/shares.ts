@@ -72,7 +72,8 @@ export class Shares {
       id = undefined;
     }
     const { site } = session;
-    const claim = judgement.verdict === 'accepted' ? { site, lessee: bind.lessee, exponent: judgement.exponent, atMs: now.wallMs } : undefined;
+    const verdict = judgement.verdict === 'courtesy' ? 'courtesy' : 'accepted';
+    const claim = { site, lessee: bind.lessee, exponent: judgement.exponent, verdict, atMs: now.wallMs } as const;
     state.replies.wait({ sequence, session, id, refusal: undefined, claim, sinceMono: now.monoMs });
   }
 

@@ -87,7 +87,7 @@ class FactFarm {
     else if (draw < 8) yield* this.#endSession();
     else if (draw < 10) yield* this.#difficulty();
     else if (draw < 12) yield this.#rejects();
-    else if (draw < 13) yield { type: 'unjournaled', site: 'north', lessee: 'acme', exponent: -32, count: 3, fromMs: this.#atMs - 40, atMs: this.#atMs };
+    else if (draw < 13) yield { type: 'unjournaled', site: 'north', lessee: 'acme', verdict: 'accepted', exponent: -32, count: 3, fromMs: this.#atMs - 40, atMs: this.#atMs };
     else if (draw < 30) yield* this.#verdict();
     else yield this.#share();
   }

@@ -1,4 +1,5 @@
 /** The design's invariants, held against everything a simulation remembers. Each breach is a sentence. */
+import { GOOD_VERDICTS } from '../../proxy/mining/verdict.ts';
 import type { ShareFact } from '../../proxy/session/facts.ts';
 import { Evidence } from './evidence.ts';
 import type { SimFarm } from './sim-farm.ts';
@@ -45,14 +46,16 @@ function machineFaults(sim: SimFarm, counted: ReadonlyMap<string, Counted>, lost
   return faults;
 }
 
-/** Every accepted share that was lost is admitted, no more and no fewer. */
+/** Every share answered as good that was lost is admitted, no more and no fewer; courtesy ones apart. */
 function admissionFaults(sim: SimFarm, lost: ReadonlyMap<string, Counted>): string[] {
-  const claimed = [...lost.values()].filter(({ fact }) => fact.verdict === 'accepted').length;
-  let admitted = 0;
-  sim.recorder.facts.forEach((fact, index) => {
-    if (fact.type === 'unjournaled' && !sim.recorder.lost.has(index + 1)) admitted += fact.count;
+  return GOOD_VERDICTS.flatMap((verdict) => {
+    const claimed = [...lost.values()].filter(({ fact }) => fact.verdict === verdict).length;
+    let admitted = 0;
+    sim.recorder.facts.forEach((fact, index) => {
+      if (fact.type === 'unjournaled' && fact.verdict === verdict && !sim.recorder.lost.has(index + 1)) admitted += fact.count;
+    });
+    return claimed === admitted ? [] : [`${claimed} ${verdict} shares were lost and ${admitted} admitted`];
   });
-  return claimed === admitted ? [] : [`${claimed} accepted shares were lost and ${admitted} admitted`];
 }
 
 /** One pool verdict for each forwarded share, and what pools accepted is what the journal says they did. */

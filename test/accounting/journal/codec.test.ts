@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter } from '../../../accounting/journal/bytes.ts';
 import { decodeFact } from '../../../accounting/journal/decode.ts';
 import { encodeFact } from '../../../accounting/journal/encode.ts';
 import { LIVE_FLAG } from '../../../accounting/journal/fact-types.ts';
-import { FORWARDING, OWN_VERDICTS, POOL_REASONS, REPLY_SOURCES } from '../../../proxy/mining/verdict.ts';
+import { FORWARDING, GOOD_VERDICTS, OWN_VERDICTS, POOL_REASONS, REPLY_SOURCES } from '../../../proxy/mining/verdict.ts';
 import type { Fact } from '../../../proxy/session/facts.ts';
 import { shareFact } from './support.ts';
 
@@ -70,7 +70,7 @@ const facts: { [Type in Fact['type']]: fc.Arbitrary<Extract<Fact, { type: Type }
     reply: fc.option(fc.record({ value: fc.boolean(), source: fc.constantFrom(...REPLY_SOURCES) }), { nil: undefined }),
     atMs: time,
   }),
-  unjournaled: fc.record({ type: fixed('unjournaled'), site: text, lessee: text, exponent, count, fromMs: time, atMs: time }),
+  unjournaled: fc.record({ type: fixed('unjournaled'), site: text, lessee: text, exponent, count, verdict: fc.constantFrom(...GOOD_VERDICTS), fromMs: time, atMs: time }),
   pulse: fc.record({ type: fixed('pulse'), observedMs: count, sessions: count, atMs: time }),
   block: fc.record({ type: fixed('block'), share: count, job: count, header: bytes, coinbase: bytes, atMs: time }),
 };

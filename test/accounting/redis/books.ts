@@ -129,7 +129,7 @@ export function randomDeltas(random: Random, run: string, atMs: number, rows: nu
     put('worker_hour', { hour, ...group, run, worker: `${group.lessee}.${random.u32() % workers}`, verdict: share.verdict, exponent: share.exponent, n, last_ms: ms });
     put('worker_connected', { hour, run, site: group.site, lessee: group.lessee, worker: `${group.lessee}.${random.u32() % workers}`, connected_ms: 60_000 });
     put('observed_minute', { minute, run, process: run.slice(0, 8), observed_ms: 1000, first_ms: ms, last_ms: ms + 1000 });
-    put('unjournaled_minute', { minute, run, site: group.site, lessee: group.lessee, exponent: 1, n });
+    put('unjournaled_minute', { minute, run, site: group.site, lessee: group.lessee, verdict: 'accepted', exponent: 1, n });
   }
   return deltas;
 }

@@ -150,7 +150,7 @@ describe('a client that withholds and picks its difficulty', () => {
     expect(exponentIn(fixture.heard(session))).toBeGreaterThan(-24);
   });
 
-  it('is told true and credited nothing for a share that meets only its newer, lower k', () => {
+  it.each([true, false])('is told true and credited nothing for a share that meets only its newer, lower k (journal works: %s)', (works) => {
     const fixture = new Fixture();
     fixture.live('a', '0.001');
     const { session, heard } = fixture.miner('acme.r1', 'x,md=0.0000009');
@@ -162,8 +162,12 @@ describe('a client that withholds and picks its difficulty', () => {
     expect(low).toBeLessThan(high);
     const between = find(session, old, low, 40).find(({ headerHex }) => hashNumber(sha256d(Buffer.from(headerHex, 'hex'))) > exponentTarget(high))!;
     fixture.send(session, { id: 2, method: 'mining.submit', params: submitParams(between) });
-    fixture.commit();
+    if (works) fixture.commit();
+    else fixture.recorder.fail(fixture.farm, fixture.now);
     expect(fixture.heard(session)).toMatchObject([{ id: 2, result: true }]);
     expect(fixture.recorder.of('share')).toMatchObject([{ verdict: 'courtesy', exponent: high }]);
+    fixture.wait(2000);
+    // What was answered and not written down is admitted, though it would have earned nothing.
+    expect(fixture.recorder.of('unjournaled')).toMatchObject(works ? [] : [{ verdict: 'courtesy', exponent: high, count: 1 }]);
   });
 });
