@@ -53,10 +53,10 @@ function checkText(terms: LeaseTerms, config: Config, nowMs: number): string {
   if (config.inventory === undefined) return [...lines, 'There is no inventory, so nothing can be said of what is installed.'].join('\n');
   const now = readInventory(config.inventory).rows.filter((row) => row.fromMs <= nowMs && nowMs < row.toMs && isUnder(each, row));
   if (now.length === 0) return [...lines, 'No machine of the inventory is under it now.'].join('\n');
-  const gigahashes = now.reduce((sum, row) => sum + row.nameplateGigahashes, 0);
-  const part = over(exact(BigInt(gigahashes) * 10n ** 9n), decimal(each.contracted));
+  const hashes = now.reduce((sum, row) => sum + row.nameplateHashes, 0n);
+  const part = over(exact(hashes), decimal(each.contracted));
   const percent = Number((part.numerator * 1000n) / part.denominator) / 10;
   const names = now.slice(0, 5).map(({ worker }) => worker).join(', ');
   const more = now.length > 5 ? ` and ${now.length - 5} more` : '';
-  return [...lines, `${now.length} ${now.length === 1 ? 'machine' : 'machines'} of the inventory now (${names}${more}): ${rateText(String(BigInt(gigahashes) * 10n ** 9n))} by their plates, ${percent}% of what is contracted.`].join('\n');
+  return [...lines, `${now.length} ${now.length === 1 ? 'machine' : 'machines'} of the inventory now (${names}${more}): ${rateText(String(hashes))} by their plates, ${percent}% of what is contracted.`].join('\n');
 }

@@ -10,8 +10,8 @@ export interface InventoryRow {
   readonly worker: string;
   readonly site: string;
   readonly model: string;
-  /** Hash rate by the maker's plate, whole gigahashes a second. */
-  readonly nameplateGigahashes: number;
+  /** Hash rate by the maker's plate, hashes a second. */
+  readonly nameplateHashes: bigint;
   readonly watts: number;
   readonly owner: string;
   readonly status: string;
@@ -63,15 +63,15 @@ function inventoryRow({ line, cells }: CsvRow): InventoryRow | string {
   const { serial = '', mac = '', worker = '', site = '', model = '', nameplate_th: plate = '', watts = '', owner = '', status = '', from = '', to = '' } = cells;
   if (serial === '') return 'no serial number';
   if (worker === '') return `no worker for ${serial}`;
-  if (!/^\d{1,6}(\.\d{1,3})?$/.test(plate)) return `the nameplate_th ${JSON.stringify(plate)}, which is no figure such as 234 or 104.5`;
+  if (!/^\d{1,6}(\.\d{1,12})?$/.test(plate)) return `the nameplate_th ${JSON.stringify(plate)}, which is no figure such as 234 or 104.5`;
   if (watts !== '' && !/^\d{1,6}$/.test(watts)) return `the watts ${JSON.stringify(watts)}, which is no whole number`;
   const fromMs = momentMs(from);
   const toMs = to === '' ? Number.POSITIVE_INFINITY : momentMs(to);
   if (fromMs === undefined || toMs === undefined) return `the dates ${JSON.stringify(from)} and ${JSON.stringify(to)}, of which one is none: write 2026-11-01`;
   if (!(fromMs < toMs)) return `from ${from}, which is not before to ${to}`;
   const [units = '', decimals = ''] = plate.split('.');
-  const nameplateGigahashes = Number(`${units}${decimals.padEnd(3, '0')}`);
-  return { line, serial, mac, worker, site, model, nameplateGigahashes, watts: Number(watts), owner, status, fromMs, toMs };
+  const nameplateHashes = BigInt(`${units}${decimals.padEnd(12, '0')}`);
+  return { line, serial, mac, worker, site, model, nameplateHashes, watts: Number(watts), owner, status, fromMs, toMs };
 }
 
 function momentMs(text: string): number | undefined {

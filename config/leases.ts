@@ -18,14 +18,14 @@ export interface Price {
   readonly currency: string;
 }
 
-const HASH_UNITS: Readonly<Record<string, number>> = { 'GH/s': 9, 'TH/s': 12, 'PH/s': 15, 'EH/s': 18 };
+const HASH_UNITS: Readonly<Record<string, number>> = { 'kH/s': 3, 'MH/s': 6, 'GH/s': 9, 'TH/s': 12, 'PH/s': 15, 'EH/s': 18 };
 
 /** `12.5 PH/s` as hashes per second, decimal text of a whole number. */
 function hashRate() {
-  const error = 'must be a hash rate above 0 with GH/s, TH/s, PH/s or EH/s, such as 12.5 PH/s';
+  const error = 'must be a hash rate above 0, in whole hashes, with kH/s, MH/s, GH/s, TH/s, PH/s or EH/s, such as 12.5 PH/s';
   return z
     .string({ error })
-    .regex(/^\d{1,9}(\.\d{1,9})? [GTPE]H\/s$/, { error, abort: true })
+    .regex(/^\d{1,9}(\.(\d{1,9} [GTPE]|\d{1,6} M|\d{1,3} k)| [kMGTPE])H\/s$/, { error, abort: true })
     .transform((value) => {
       const [figure = '', unit = ''] = value.split(' ');
       const [units = '', decimals = ''] = figure.split('.');

@@ -143,8 +143,8 @@ function leaseDay(day: LocalDay, sums: DaySums, observed: number, installed: Exa
 
 /** TH·day that the machines of an inventory would make of a day at their nameplate. */
 export function installedOn(day: LocalDay, rows: readonly InventoryRow[]): Exact {
-  return rows.reduce((sum, { fromMs, toMs, nameplateGigahashes }) => {
+  return rows.reduce((sum, { fromMs, toMs, nameplateHashes }) => {
     const ms = Math.min(toMs, day.toMs) - Math.max(fromMs, day.fromMs);
-    return ms <= 0 ? sum : plus(sum, exact(BigInt(nameplateGigahashes) * BigInt(ms), 1000n * BigInt(DAY_MS)));
+    return ms <= 0 ? sum : plus(sum, exact(nameplateHashes * BigInt(ms), 10n ** 12n * BigInt(DAY_MS)));
   }, ZERO);
 }

@@ -16,8 +16,8 @@ const CAUSE_WORDS: Readonly<Record<LossCause, string>> = {
 
 /** `12.5 PH/s` of hashes per second as decimal text. */
 export function rateText(hashesPerSecond: string): string {
-  const unit = (['EH/s', 'PH/s', 'TH/s', 'GH/s'] as const).find((_, index) => hashesPerSecond.length > 18 - 3 * index) ?? 'GH/s';
-  const places = { 'EH/s': 18, 'PH/s': 15, 'TH/s': 12, 'GH/s': 9 }[unit];
+  const units = [['EH/s', 18], ['PH/s', 15], ['TH/s', 12], ['GH/s', 9], ['MH/s', 6], ['kH/s', 3]] as const;
+  const [unit, places] = units.find(([, digits]) => hashesPerSecond.length > digits) ?? ['H/s', 0];
   const value = decimalText(times(decimal(hashesPerSecond), exact(1n, 10n ** BigInt(places))), 9);
   return `${value.replace(/\.?0+$/, '')} ${unit}`;
 }

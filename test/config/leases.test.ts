@@ -101,7 +101,13 @@ describe('an inventory', () => {
   it('that is not there is a problem of the file that names it', () => {
     expect(loadConfig('examples/leaseback.yaml').problems).toBeUndefined();
     expect(parseInventory(INVENTORY).rows).toHaveLength(5);
-    expect(parseInventory(INVENTORY).rows[1]).toMatchObject({ serial: 'SN-0002', nameplateGigahashes: 234_000, toMs: Date.parse('2026-12-03') });
+    expect(parseInventory(INVENTORY).rows[1]).toMatchObject({ serial: 'SN-0002', nameplateHashes: 234_000_000_000_000n, toMs: Date.parse('2026-12-03') });
+  });
+
+  it('and a lease may be as small as a hobby device', () => {
+    expect(parseInventory(INVENTORY.replace('S21 Pro,234,', 'NerdMiner,0.000000078,')).rows[0]?.nameplateHashes).toBe(78_000n);
+    const contracted = (rate: string): unknown => parseConfig(LEASEBACK.replace('contracted: 12.5 PH/s', `contracted: ${rate}`), 'x.yaml', {}).config?.leases?.['acme-leaseback']?.contracted;
+    expect(['36.4 kH/s', '0.001 kH/s', '1.2 MH/s', '0.0005 kH/s', '36 H/s'].map(contracted)).toEqual(['36400', '1', '1200000', undefined, undefined]);
   });
 
   it('is read with quotes, other column orders and line ends', () => {
