@@ -1,5 +1,5 @@
 /** All-time counts of this host's ledger, kept in memory beside the tables they come from, for the metrics. */
-import type { OwnVerdict } from '../proxy/mining/verdict.ts';
+import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 import type { Store } from './store.ts';
 import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
 
@@ -15,7 +15,7 @@ export interface DeliveredTotal {
 export interface CreditedTotal {
   readonly pool: string;
   readonly verdict: PoolAnswer;
-  readonly reason: string;
+  readonly reason: PoolReason;
   /** Upstream difficulty as the text received. */
   readonly difficulty: string;
   readonly count: number;

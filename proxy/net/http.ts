@@ -2,7 +2,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HostPort } from '../../config/fields.ts';
-import { CONTENT_TYPE, renderMetrics } from '../../metrics/exporter.ts';
+import { CONTENT_TYPES, formatFor } from '../../metrics/exposition.ts';
+import { renderMetrics } from '../../metrics/exporter.ts';
 import { InstanceError, sentenceOf } from './instance.ts';
 import type { InstanceStatus } from './status.ts';
 
@@ -62,7 +63,7 @@ function listenSentence(at: HostPort, error: Error): string {
 async function serve(request: IncomingMessage, response: ServerResponse, source: HttpSource): Promise<void> {
   let answer: Answer;
   try {
-    answer = await answerTo(request.method ?? '', (request.url ?? '').split('?', 1)[0] ?? '', source);
+    answer = await answerTo(request, source);
   } catch (error) {
     answer = text(500, `The request failed: ${sentenceOf(error)}.`);
   }
@@ -70,11 +71,12 @@ async function serve(request: IncomingMessage, response: ServerResponse, source:
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function answerTo(method: string, path: string, source: HttpSource): Promise<Answer> {
+async function answerTo({ method, url, headers }: IncomingMessage, source: HttpSource): Promise<Answer> {
+  const path = (url ?? '').split('?', 1)[0];
   if (method !== 'GET' && method !== 'HEAD') return text(405, 'Only GET and HEAD are served here.');
   switch (path) {
     case '/metrics':
-      return metrics(await source.status());
+      return metrics(await source.status(), headers.accept ?? '');
     case '/healthz': {
       const { problems } = await source.status();
       return text(source.alive() ? 200 : 503, problems.length === 0 ? 'well' : problems.join('\n'));
@@ -91,10 +93,11 @@ async function answerTo(method: string, path: string, source: HttpSource): Promi
 }
 
 /** A scrape without the ledger's totals would look like counters that vanished; so it fails, and says why. */
-async function metrics(status: InstanceStatus): Promise<Answer> {
+function metrics(status: InstanceStatus, accept: string): Answer {
   if (status.accountant === undefined) return text(503, 'The accountant does not answer, so the ledger counters cannot be exported now.');
   if (!status.accountant.caughtUp) return text(503, 'The accountant has not caught up with the journal, so the ledger counters are not final yet.');
-  return { code: 200, type: CONTENT_TYPE, body: await renderMetrics({ ...status, accountant: status.accountant }) };
+  const format = formatFor(accept);
+  return { code: 200, type: CONTENT_TYPES[format], body: renderMetrics({ ...status, accountant: status.accountant }, format) };
 }
 
 function text(code: Answer['code'], body: string): Answer {

@@ -1,6 +1,7 @@
 /** What the supervisor, the proxy processes and the accountant say to each other over Node's own IPC channel (JSON, so no bigint). */
-import type { OwnVerdict } from '../mining/verdict.ts';
+import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
 import type { CounterName } from '../session/sink.ts';
+import type { LinkState } from '../session/states.ts';
 
 export interface HistogramSnapshot {
   /** Upper bounds in seconds, ascending; one more count than bounds (the last is +Inf). Not cumulative. */
@@ -13,8 +14,7 @@ export interface LinkSnapshot {
   readonly link: number;
   readonly pool: string;
   readonly url: string;
-  /** Name of the link state machine's state: dialling, negotiating, live, waiting. */
-  readonly state: string;
+  readonly state: LinkState;
   readonly sessions: number;
   /** Upstream difficulty in force as the text received; '' before the first. */
   readonly difficulty: string;
@@ -99,7 +99,7 @@ export interface DeliveredTotal {
 export interface CreditedTotal {
   readonly pool: string;
   readonly verdict: 'accepted' | 'rejected' | 'unanswered';
-  readonly reason: string;
+  readonly reason: PoolReason;
   /** Upstream difficulty as the text received. */
   readonly difficulty: string;
   readonly count: number;

@@ -1,30 +1,18 @@
 /** Real redis-server processes for tests: one alone, a master with replica and Sentinels, or a Cluster of six. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { realWorld } from '../../config/world.ts';
+import { ensureInstalled } from './debian.ts';
 
 const START_LIMIT_MS = 20_000;
 
-/** Runs commands of Debian's package manager where root may; a clear sentence where the server cannot be had. */
 /** Installs Debian's package when the server is missing and root may do so; true when the server is there. */
 export function installServer(): boolean {
-  const present = (): boolean => spawnSync('redis-server', ['--version']).status === 0;
-  if (present()) return true;
-  if (process.getuid?.() !== 0) return false;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const apt = (...args: string[]): boolean => spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=120', ...args], { env, stdio: 'ignore' }).status === 0;
-  const install = (): boolean => apt('install', '-y', '--no-install-recommends', 'redis-server');
-  if (!install()) {
-    apt('update');
-    install();
-  }
-  // The package starts a server of its own, which nobody asked for.
-  spawnSync('service', ['redis-server', 'stop'], { stdio: 'ignore' });
-  return present();
+  return ensureInstalled('redis-server', 'redis-server');
 }
 
 function requireServer(): void {

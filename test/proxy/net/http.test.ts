@@ -23,9 +23,9 @@ describe('the HTTP side', () => {
     const { http } = await newScene().start();
     const { status, text } = await get(http, '/metrics');
     expect(status).toBe(200);
-    expect(text).toContain('weighbridge_shares_total{site="north",lessee="acme",pool="main",verdict="accepted"} 30\n');
-    expect(text).toContain('weighbridge_work_total{site="north",lessee="acme",pool="main",verdict="accepted"} 480\n');
-    expect(text).toContain('weighbridge_pool_work_total{pool="main",verdict="accepted"} 33\n');
+    expect(text).toContain('weighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 30\n');
+    expect(text).toContain('weighbridge_work_total{site="north",lessee="acme",verdict="accepted"} 480\n');
+    expect(text).toContain('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"} 33\n');
     expect(text).toContain('weighbridge_connects_total 7\n');
     expect(text).toContain('weighbridge_process_restarts_total{process="proxy"} 0\n');
   });
