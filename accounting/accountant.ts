@@ -7,6 +7,7 @@ import type { World } from '../config/world.ts';
 import { Folding, type FoldingLimits } from './folding.ts';
 import { isWriterAlive } from './journal/liveness.ts';
 import { listSegments, type SegmentHeader } from './journal/reader.ts';
+import { heldPeriods } from './leases/agreement.ts';
 import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
 import { journalDirectory, sentenceOf, Store } from './store.ts';
@@ -130,11 +131,12 @@ export class Accountant {
     return this.#folding === undefined || this.#folding.writing ? undefined : use(this.#folding.store.units);
   }
 
-  /** Compresses and deletes segments that are sealed and folded to their end, and no others. */
+  /** Compresses and deletes segments that are sealed and folded to their end, and no others; none under a statement that is not final. */
   async retain(retainMs: number, compress: boolean, onProblem: (sentence: string) => void): Promise<RetainReport> {
     const finished = [...(this.#folding?.positions.values() ?? [])].filter((position) => position.finished);
     const folded = new Map(finished.map((position) => [position.segment, position.offset]));
-    return retain({ directory: this.#directory, nowMs: this.#options.world.wallMs(), retainMs, compress, folded, onProblem });
+    const nowMs = this.#options.world.wallMs();
+    return retain({ directory: this.#directory, nowMs, retainMs, compress, held: heldPeriods(this.#options.dataDir, nowMs), folded, onProblem });
   }
 
   /** Abandons what is not committed: the next start folds it again. */

@@ -1,23 +1,28 @@
 /** `statement`: drafts one, or issues it numbered, signed and chained. */
 import { writeFileSync } from 'node:fs';
 import { draft, findLease, isWhole } from '../accounting/leases/draft.ts';
-import { issuedStatements, issueStatement, latestOf, stateOf, type IssuedFile } from '../accounting/leases/issue.ts';
+import { countersignatures, disputeOf, stateOf } from '../accounting/leases/agreement.ts';
+import { issuedStatements, keepStatement, latestOf, nextStatement, type IssuedFile } from '../accounting/leases/issue.ts';
 import { signingKey } from '../accounting/leases/keys.ts';
 import { statementPdf, type Seal } from '../accounting/leases/pdf.ts';
 import { STATEMENT_CSV_HEAD, statementCsvRows } from '../accounting/leases/statement-csv.ts';
 import type { StatementDraft } from '../accounting/leases/statement.ts';
 import type { Config } from '../config/schema.ts';
+import { acceptCountersignature, countersignFile, disputeStatement } from './agreement.ts';
 import { openBook } from './book.ts';
 import { csv, table } from './format.ts';
 import { readConfig } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
+import { recordDocument } from './record.ts';
 
 const FORMATS = ['json', 'csv', 'pdf'] as const;
 type Format = (typeof FORMATS)[number];
 
 export async function statement(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { text } = options;
+  const action = options.argument ?? 'draft';
+  if (action === 'countersign') return countersignFile(options, io);
   const file = text['config'];
   if (file === undefined) throw usageError('Say whose statement: --config FILE.');
   const lease = text['lease'];
@@ -25,13 +30,14 @@ export async function statement(options: ParsedOptions, io: Io): Promise<ExitCod
   const config = readConfig(file);
   const terms = findLease(config, lease);
   if ('refused' in terms) throw new CommandError(terms.refused);
-  const action = options.argument ?? 'draft';
+  if (action === 'accept') return acceptCountersignature(config, lease, options, io);
+  if (action === 'dispute') return disputeStatement(config, lease, options, io);
   const issued = issuedStatements(config.data, lease);
   if (action === 'list') {
     io.out(listText(issued, io.world.wallMs()));
     return EXIT.ok;
   }
-  if (action !== 'draft' && action !== 'issue') throw usageError(`There is no \`statement ${action}\`; there are draft, issue and list.`);
+  if (action !== 'draft' && action !== 'issue') throw usageError(`There is no \`statement ${action}\`; there are draft, issue, list, countersign, accept and dispute.`);
   const period = text['period'];
   if (period === undefined) throw usageError('Say which period: --period 2026-11.');
   const format = formatOf(text['format']);
@@ -75,7 +81,11 @@ async function issue(config: Config, options: ParsedOptions, lease: string, peri
   if ('refused' in terms) throw new CommandError(terms.refused);
   if (!isWhole(fresh, terms.lease)) throw new CommandError(`${period} is not over in ${terms.lease.timezone}: a statement is issued for whole periods. Without \`issue\` a draft is printed.`);
   const change = correct === undefined || reason === undefined ? undefined : { number: correct, reason };
-  const made = issueStatement(config.data, fresh, signingKey(config.data, io.world), io.world.wallMs(), change);
+  const made = nextStatement(config.data, fresh, signingKey(config.data, io.world), io.world.wallMs(), change);
+  if (made.isNew) {
+    await recordDocument(config.data, 'statement', made.issued.statement.number, made.issued.digest, io.world);
+    keepStatement(made);
+  }
   return printedOf(made);
 }
 
@@ -100,7 +110,7 @@ function listText(issued: readonly IssuedFile[], nowMs: number): string {
   const rows = issued.map((each) => {
     const { number, issuedAt, netDue, correction } = each.issued.statement;
     const due = netDue.map(({ payer, payee, currency, amount }) => `${payer} owes ${payee} ${amount} ${currency}`).join('; ');
-    return [number, stateOf(each, issued, nowMs), issuedAt.slice(0, 16).replace('T', ' '), due, correction?.reason ?? ''];
+    return [number, stateOf(each, issued, nowMs), issuedAt.slice(0, 16).replace('T', ' '), countersignatures(each).map(({ party }) => party).join(', '), due, correction?.reason ?? disputeOf(each)?.reason ?? ''];
   });
-  return table([{ title: 'number' }, { title: 'state' }, { title: 'issued (UTC)' }, { title: 'net due' }, { title: 'reason of correction' }], rows);
+  return table([{ title: 'number' }, { title: 'state' }, { title: 'issued (UTC)' }, { title: 'also signed by' }, { title: 'net due' }, { title: 'why corrected or disputed' }], rows);
 }

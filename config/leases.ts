@@ -85,6 +85,11 @@ function timeZone() {
   return z.string({ error }).refine(isTimeZone, { error });
 }
 
+function publicKey() {
+  const error = 'must be an Ed25519 public key: 64 lower-case hex digits, as `weighbridge keys` of the party prints it';
+  return z.string({ error }).regex(/^[0-9a-f]{64}$/, { error });
+}
+
 const party = () => name();
 
 /** The section `parties`. */
@@ -93,6 +98,7 @@ export const partiesSchema = named(
     name: text(200).describe('Legal name, as it stands on statements.'),
     address: text(500).optional().describe('Postal address, on one line.'),
     taxId: text(100).optional().describe('Tax number, as it stands on statements.'),
+    key: publicKey().optional().describe("Ed25519 public key, 64 hex digits, with which this party countersigns statements and amendments. Agree on it when the contract is made."),
   }),
   'party',
 );

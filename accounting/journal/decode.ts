@@ -51,6 +51,8 @@ function decodeFields(type: FactType, from: ByteReader): Fact {
         type, fromMs: from.u48(), site: from.text(), lessee: from.text(), exponent: readExponent(from), count: from.varuint(), atMs,
         verdict: word(GOOD_VERDICTS, from.u8()),
       };
+    case 'document':
+      return { type, kind: from.text(), name: from.text(), digest: from.text(), atMs };
     case 'pulse':
       return { type, observedMs: from.varuint(), sessions: from.varuint(), atMs };
     default:

@@ -73,6 +73,11 @@ export function encodeFact(fact: Fact, into: ByteWriter): void {
       into.u48(fact.atMs);
       into.varuint(fact.observedMs);
       return into.varuint(fact.sessions);
+    case 'document':
+      into.u48(fact.atMs);
+      into.text(fact.kind);
+      into.text(fact.name);
+      return into.text(fact.digest);
     default:
       return fact satisfies never;
   }

@@ -21,6 +21,7 @@ export const FACT_TYPES = [
   'unjournaled',
   'pulse',
   'block',
+  'document',
 ] as const satisfies readonly Fact['type'][];
 
 export type FactType = Fact['type'];

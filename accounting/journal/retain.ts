@@ -21,6 +21,8 @@ export interface RetainOptions {
   /** Segments whose latest fact is older are deleted. */
   readonly retainMs: number;
   readonly compress: boolean;
+  /** [from, to): segments that may hold a fact of such a time are not deleted, however old. */
+  readonly held: readonly { readonly fromMs: number; readonly toMs: number }[];
   /** How far each segment (by name) is folded: a segment not folded to its end stays as it is. */
   readonly folded: ReadonlyMap<string, number>;
   readonly onProblem: (sentence: string) => void;
@@ -43,7 +45,7 @@ export async function retain(options: RetainOptions): Promise<RetainReport> {
     const { segment } = file.header;
     if (!isFolded(file, options.folded)) continue;
     try {
-      if (lastMs(file) < nowMs - retainMs) {
+      if (lastMs(file) < nowMs - retainMs && !isHeld(file, options.held)) {
         remove(file);
         deleted.push(segment);
       } else if (options.compress && !file.compressed) {
@@ -60,6 +62,13 @@ export async function retain(options: RetainOptions): Promise<RetainReport> {
 
 function isFolded(file: SegmentFile, folded: ReadonlyMap<string, number>): boolean {
   return file.sealed && (folded.get(file.header.segment) ?? -1) >= file.bytes;
+}
+
+/** Of a share that was found before its segment began, only the pool's verdict comes later, and by far less. */
+const LATE_VERDICT_MS = 3_600_000;
+
+function isHeld(file: SegmentFile, held: RetainOptions['held']): boolean {
+  return held.some(({ fromMs, toMs }) => lastMs(file) >= fromMs && file.header.createdMs - LATE_VERDICT_MS < toMs);
 }
 
 /** A segment without facts ages from its creation. */

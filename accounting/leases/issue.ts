@@ -3,7 +3,7 @@
  * Repeating an issue gives the same bytes; what is wrong is corrected by a further revision that shows old, new and difference.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { decimal, decimalText, minus } from './exact.ts';
 import { writeOnce } from './files.ts';
 import type { SigningKey } from './keys.ts';
@@ -43,8 +43,8 @@ function folderOf(dataDir: string, lease: string): string {
   return join(dataDir, 'statements', lease);
 }
 
-/** Issued statements of a lease in the order in which they were issued, which their chain must have too. */
-export function issuedStatements(dataDir: string, lease: string): IssuedFile[] {
+/** Files of a lease's statements in the order in which they were issued, which their chain must have too. */
+export function statementFiles(dataDir: string, lease: string): string[] {
   let names: string[];
   try {
     names = readdirSync(folderOf(dataDir, lease));
@@ -54,11 +54,17 @@ export function issuedStatements(dataDir: string, lease: string): IssuedFile[] {
   return names
     .filter((name) => /^\d{6}\.json$/.test(name))
     .toSorted()
-    .map((name) => {
-      const file = join(folderOf(dataDir, lease), name);
-      const text = readFileSync(file, 'utf8');
-      return { file, text, issued: JSON.parse(text) as IssuedStatement };
-    });
+    .map((name) => join(folderOf(dataDir, lease), name));
+}
+
+export function readStatementFile(file: string): IssuedFile {
+  const text = readFileSync(file, 'utf8');
+  return { file, text, issued: JSON.parse(text) as IssuedStatement };
+}
+
+/** All issued statements of a lease, in that order. */
+export function issuedStatements(dataDir: string, lease: string): IssuedFile[] {
+  return statementFiles(dataDir, lease).map(readStatementFile);
 }
 
 /** The bytes that are digested and signed. */
@@ -72,13 +78,15 @@ export function latestOf(issued: readonly IssuedFile[], period: string): IssuedF
 }
 
 /**
- * Issues a draft. Where its period has been issued, that statement is returned as it is, unless `correct` names it and says
- * why: then the next revision is issued. Throws a sentence when `correct` names another than the newest revision.
+ * The statement that a draft becomes. Where its period has been issued, that statement is returned as it is, unless `correct`
+ * names it and says why: then it is the next revision. Nothing is written: its digest is journaled first, then `keepStatement`
+ * makes the file, so that there is no statement whose digest is not on record. Throws a sentence when `correct` names another
+ * than the newest revision.
  */
-export function issueStatement(dataDir: string, draft: StatementDraft, key: SigningKey, nowMs: number, correct?: { readonly number: string; readonly reason: string }): IssuedFile {
+export function nextStatement(dataDir: string, draft: StatementDraft, key: SigningKey, nowMs: number, correct?: { readonly number: string; readonly reason: string }): IssuedFile & { readonly isNew: boolean } {
   const before = issuedStatements(dataDir, draft.lease);
   const standing = latestOf(before, draft.period.name);
-  if (standing !== undefined && correct === undefined) return standing;
+  if (standing !== undefined && correct === undefined) return { ...standing, isNew: false };
   if (correct !== undefined && standing?.issued.statement.number !== correct.number) {
     throw new Error(`${correct.number} is not the newest statement of ${draft.lease} for ${draft.period.name}: ${standing === undefined ? 'none was issued' : `that is ${standing.issued.statement.number}`}`);
   }
@@ -96,13 +104,15 @@ export function issueStatement(dataDir: string, draft: StatementDraft, key: Sign
   };
   const { id, publicKey } = key.record;
   const issued: IssuedStatement = { statement, digest: digestOf(statement), signature: { algorithm: 'ed25519', key: id, publicKey, value: key.sign(signedBytes(statement)) } };
-  const folder = folderOf(dataDir, draft.lease);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   // Named by its place in the chain alone: of two that are issued at one moment the second fails, and the chain has no fork.
-  const file = join(folder, `${String(before.length + 1).padStart(6, '0')}.json`);
-  const text = `${JSON.stringify(issued, null, 2)}\n`;
+  const file = join(folderOf(dataDir, draft.lease), `${String(before.length + 1).padStart(6, '0')}.json`);
+  return { file, text: `${JSON.stringify(issued, null, 2)}\n`, issued, isNew: true };
+}
+
+/** Writes a new statement where it stays for ever. */
+export function keepStatement({ file, text }: IssuedFile): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeOnce(file, text, 0o644);
-  return { file, text, issued };
 }
 
 /** Lines whose amount is another one now. */
@@ -125,14 +135,4 @@ function differences(old: StatementDraft, fresh: StatementDraft): Correction['li
     const difference = minus(decimal(after), decimal(before));
     return difference.numerator === 0n ? [] : [{ line, currency, old: before, new: after, difference: decimalText(difference, places) }];
   });
-}
-
-/** 30 days in which a statement may be disputed. */
-const FINAL_AFTER_MS = 30 * 86_400_000;
-
-/** What a statement is today: superseded by a later revision, final after 30 days, else issued. */
-export function stateOf(each: IssuedFile, all: readonly IssuedFile[], nowMs: number): 'issued' | 'superseded' | 'final' {
-  const { statement } = each.issued;
-  if (latestOf(all, statement.period.name)?.issued.statement.revision !== statement.revision) return 'superseded';
-  return nowMs - Date.parse(statement.issuedAt) >= FINAL_AFTER_MS ? 'final' : 'issued';
 }

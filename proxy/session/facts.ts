@@ -182,6 +182,18 @@ export interface BlockFact {
   readonly atMs: number;
 }
 
+/** A file beside the journal that figures rest on, named by its digest: who changes it later is found out. Only accounting writes it. */
+export interface DocumentFact {
+  readonly type: 'document';
+  /** `statement`, `countersignature`, `dispute`, `earnings`, `payments`. */
+  readonly kind: string;
+  /** The statement's number, or the file's path within the data directory. */
+  readonly name: string;
+  /** SHA-256, hex. */
+  readonly digest: string;
+  readonly atMs: number;
+}
+
 export type Fact =
   | LinkFact
   | LinkEndFact
@@ -196,4 +208,5 @@ export type Fact =
   | PoolVerdictFact
   | UnjournaledFact
   | PulseFact
-  | BlockFact;
+  | BlockFact
+  | DocumentFact;

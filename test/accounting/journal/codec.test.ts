@@ -73,6 +73,7 @@ const facts: { [Type in Fact['type']]: fc.Arbitrary<Extract<Fact, { type: Type }
   unjournaled: fc.record({ type: fixed('unjournaled'), site: text, lessee: text, exponent, count, verdict: fc.constantFrom(...GOOD_VERDICTS), fromMs: time, atMs: time }),
   pulse: fc.record({ type: fixed('pulse'), observedMs: count, sessions: count, atMs: time }),
   block: fc.record({ type: fixed('block'), share: count, job: count, header: bytes, coinbase: bytes, atMs: time }),
+  document: fc.record({ type: fixed('document'), kind: text, name: text, digest: text, atMs: time }),
 };
 
 const anyFact: fc.Arbitrary<Fact> = fc.oneof(...Object.values<fc.Arbitrary<Fact>>(facts));

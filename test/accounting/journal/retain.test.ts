@@ -19,7 +19,7 @@ async function written(): Promise<{ directory: string; recorder: Recorder }> {
 }
 
 const problems: string[] = [];
-const base = { retainMs: 24 * HOUR_MS, compress: true, onProblem: (sentence: string) => void problems.push(sentence) };
+const base = { retainMs: 24 * HOUR_MS, compress: true, held: [], onProblem: (sentence: string) => void problems.push(sentence) };
 
 function allFolded(directory: string): Map<string, number> {
   return new Map(listSegments(directory).map((file) => [file.header.segment, file.bytes]));
@@ -70,6 +70,19 @@ describe('retention', () => {
     const nowMs = Math.max(oldestMs, file?.header.createdMs ?? 0) + base.retainMs;
     expect((await retain({ ...base, compress: false, directory, nowMs, folded })).deleted).toEqual([]);
     expect((await retain({ ...base, compress: false, directory, nowMs: nowMs + 1, folded })).deleted).toEqual([file?.header.segment]);
+  });
+
+  it('never deletes what a held period may have facts in, and deletes it once it is not held', async () => {
+    const { directory } = await written();
+    const folded = allFolded(directory);
+    const nowMs = START_MS + 1000 * HOUR_MS;
+    const [file] = listSegments(directory);
+    const held = [{ fromMs: 0, toMs: (file?.header.createdMs ?? 0) - HOUR_MS + 1 }];
+    const before = listSegments(directory).length;
+    const report = await retain({ ...base, compress: false, directory, nowMs, folded, held });
+    expect(report.deleted).not.toContain(file?.header.segment);
+    expect(listSegments(directory).length).toBeLessThan(before);
+    expect((await retain({ ...base, compress: false, directory, nowMs, folded, held: [{ fromMs: 0, toMs: (file?.header.createdMs ?? 0) - HOUR_MS }] })).deleted).toContain(file?.header.segment);
   });
 
   it('never compresses a segment that its seal does not confirm', async () => {
