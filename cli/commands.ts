@@ -19,6 +19,8 @@ import { verify } from './verify.ts';
 export interface DemoOptions {
   readonly dataDir: string;
   readonly seconds?: number;
+  readonly http?: string | undefined;
+  readonly redis?: string | undefined;
 }
 
 /** What the command line may not import itself and is given by its launcher. */
@@ -60,9 +62,11 @@ export const COMMANDS: readonly Command[] = [
     options: {
       seconds: { type: 'string', value: 'N', help: 'End after so many seconds. Without it: at Ctrl-C.' },
       data: { type: 'string', value: 'DIR', help: 'Where journals and ledger go. Default: demo-data.' },
+      http: { type: 'string', value: 'HOST:PORT', help: 'Address of /metrics. Default: 127.0.0.1:9280, or another port where that is taken.' },
+      redis: { type: 'string', value: 'URL', help: 'Also publish the ledger to this Redis, under the prefix demo.' },
     },
     examples: ['weighbridge demo', 'weighbridge demo --seconds 60 --data /tmp/demo'],
-    notes: 'Needs no configuration and no network.',
+    notes: 'Needs no configuration and no network. Two sites, three lessees under leases, two pools.',
     run: demo,
   },
   {

@@ -1,6 +1,7 @@
 /** What the demo is made of: two sites, three lessees, forty machines, two pools, and the configuration that joins them. */
 import { createServer } from 'node:net';
 import type { World } from '../../config/world.ts';
+import { demoInventory, demoLeases } from './demo-leases.ts';
 import { drawMembers, type FleetMember } from './fleet.ts';
 import { SimulatedPool } from './pool.ts';
 import { powerOfTwoText } from './work.ts';
@@ -37,21 +38,31 @@ export interface DemoMachine {
   readonly member: FleetMember;
 }
 
+/** Where the demo is part of more than itself. */
+export interface DemoSurroundings {
+  /** `host:port` of /metrics; port 9280 of this computer, or any free one, where it is left out. */
+  readonly http?: string | undefined;
+  /** A Redis to publish the ledger to. */
+  readonly redis?: string | undefined;
+}
+
 export interface DemoFarm {
   readonly machines: readonly DemoMachine[];
   readonly pools: { readonly main: SimulatedPool; readonly backup: SimulatedPool };
-  /** The configuration file's text. */
+  /** The configuration file's text, and that of the inventory it names. */
   readonly yaml: string;
+  readonly inventory: string;
   readonly darkUser: string;
   readonly badUser: string;
   readonly darkAfterMs: number;
 }
 
 /** Starts the pools and settles on ports; nothing else runs yet. */
-export async function composeFarm(world: World, dataDir: string): Promise<DemoFarm> {
+export async function composeFarm(world: World, dataDir: string, surroundings: DemoSurroundings = {}): Promise<DemoFarm> {
   const main = await SimulatedPool.listen({ world, seed: 1, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, blockIntervalMs: 45_000 });
   const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, extranonce1Bytes: 8, convention: 'xor' });
-  const ports: Record<string, number> = { north: await freePort(3333), south: await freePort(3334), http: await freePort(9280) };
+  const ports: Record<string, number> = { north: await freePort(3333), south: await freePort(3334), main: main.port, backup: backup.port };
+  const http = surroundings.http ?? `127.0.0.1:${await freePort(9280)}`;
   const darkUser = 'acme.north-03';
   const badUser = 'cobalt.south-05';
   const machines = GROUPS.flatMap(({ site, lessee, count }, index) =>
@@ -61,7 +72,8 @@ export async function composeFarm(world: World, dataDir: string): Promise<DemoFa
       member: special(member, darkUser, badUser),
     })),
   );
-  return { machines, pools: { main, backup }, yaml: configuration(dataDir, ports, main.port, backup.port), darkUser, badUser, darkAfterMs: DARK_AFTER_MS };
+  const yaml = `${configuration(dataDir, http, ports)}${sharedLedger(surroundings.redis)}${demoLeases(machines, world.wallMs())}`;
+  return { machines, pools: { main, backup }, yaml, inventory: demoInventory(machines, world.wallMs()), darkUser, badUser, darkAfterMs: DARK_AFTER_MS };
 }
 
 function special(member: FleetMember, darkUser: string, badUser: string): FleetMember {
@@ -69,22 +81,27 @@ function special(member: FleetMember, darkUser: string, badUser: string): FleetM
   return member.user === badUser ? { ...member, badEvery: 3 } : member;
 }
 
-function configuration(dataDir: string, ports: Readonly<Record<string, number>>, mainPort: number, backupPort: number): string {
+function configuration(dataDir: string, http: string, ports: Readonly<Record<string, number>>): string {
   return `# Written by the demo. Difficulties are far below 1, so that a simulated machine finds real shares with real hashes.
 data: ${JSON.stringify(dataDir)}
-http: 127.0.0.1:${ports['http'] ?? 0}
+http: ${JSON.stringify(http)}
 sites:
   north: { listen: [ "127.0.0.1:${ports['north'] ?? 0}" ] }
   south: { listen: [ "127.0.0.1:${ports['south'] ?? 0}" ] }
 pools:
-  main:   { url: "stratum+tcp://127.0.0.1:${mainPort}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
-  backup: { url: "stratum+tcp://127.0.0.1:${backupPort}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
+  main:   { url: "stratum+tcp://127.0.0.1:${ports['main'] ?? 0}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
+  backup: { url: "stratum+tcp://127.0.0.1:${ports['backup'] ?? 0}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
 routes:
   - { match: { worker: "acme.*" }, lessee: acme, pools: [ main, backup ] }
   - { match: { worker: "borealis.*" }, lessee: borealis, pools: [ main, backup ] }
   - { match: { worker: "cobalt.*" }, lessee: cobalt, pools: [ backup, main ] }
 difficulty: { start: "2^-23", min: "2^-30", max: "2^${POOL_EXPONENT}", sharesPerMinute: 120 }
 `;
+}
+
+/** Under a prefix of its own: hash rate of simulated machines must never stand beside that of a farm. */
+function sharedLedger(url: string | undefined): string {
+  return url === undefined ? '' : `redis: { url: ${JSON.stringify(url)}, prefix: demo }\n`;
 }
 
 /** `wanted` if nobody listens there, or any free port. */

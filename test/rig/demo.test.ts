@@ -1,6 +1,7 @@
 /** What the demo shows is what the ledger's totals say, whatever the machines were set to. */
 import { describe, expect, it } from 'vitest';
 import { realWorld } from '../../config/world.ts';
+import { parseInventory } from '../../config/inventory.ts';
 import { parseConfig } from '../../config/load.ts';
 import type { DeliveredTotal } from '../../proxy/net/messages.ts';
 import { composeFarm, setRate } from './demo-farm.ts';
@@ -38,13 +39,16 @@ describe('the demo farm', () => {
     const farm = await composeFarm(realWorld, '/var/lib/demo');
     await farm.pools.main.stop();
     await farm.pools.backup.stop();
-    const { config, problems } = parseConfig(farm.yaml, '/var/lib/demo/demo.yaml');
+    const inventory = parseInventory(farm.inventory);
+    const { config, problems } = parseConfig(farm.yaml, '/var/lib/demo/demo.yaml', {}, () => inventory);
     expect(problems).toBeUndefined();
     expect(config?.routes.map(({ lessee, pools }) => [lessee, ...pools])).toEqual([
       ['acme', 'main', 'backup'],
       ['borealis', 'main', 'backup'],
       ['cobalt', 'backup', 'main'],
     ]);
+    expect(inventory.rows).toHaveLength(40);
+    expect(Object.keys(config?.leases ?? {})).toEqual(['acme-leaseback', 'borealis-leaseback', 'cobalt-purchase']);
     const rates = farm.machines.map(({ member }) => member.hashesPerSecond);
     expect(rates).toHaveLength(40);
     expect(Math.max(...rates) / Math.min(...rates)).toBeGreaterThan(4);
@@ -54,6 +58,17 @@ describe('the demo farm', () => {
     expect(setRate(farm, only, 0, 40_000)).toBeCloseTo(dark);
     expect(setRate(farm, only, 20_000, 60_000)).toBeCloseTo(dark / 2);
     expect(setRate(farm, only, 50_000, 60_000)).toBe(0);
+  });
+});
+
+describe('a demo that is part of a stack', () => {
+  it('serves metrics where it is told and publishes under a prefix of its own', async () => {
+    const farm = await composeFarm(realWorld, '/data/demo', { http: '0.0.0.0:9280', redis: 'redis://redis:6379' });
+    await farm.pools.main.stop();
+    await farm.pools.backup.stop();
+    const { config } = parseConfig(farm.yaml, '/data/demo/demo.yaml', {});
+    expect(config?.http).toEqual({ host: '0.0.0.0', port: 9280 });
+    expect(config?.redis?.prefix).toBe('demo');
   });
 });
 

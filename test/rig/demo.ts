@@ -7,7 +7,7 @@ import { realWorld, type World } from '../../config/world.ts';
 import type { AccountantSnapshot, DeliveredTotal, HistogramSnapshot } from '../../proxy/net/messages.ts';
 import type { InstanceStatus } from '../../proxy/net/status.ts';
 import { startSupervisor, type Supervisor } from '../../proxy/net/supervisor.ts';
-import { composeFarm, PREFERRED_POOL, setRate, type DemoFarm, type DemoMachine } from './demo-farm.ts';
+import { composeFarm, PREFERRED_POOL, setRate, type DemoFarm, type DemoMachine, type DemoSurroundings } from './demo-farm.ts';
 import { RateWindow } from './demo-rates.ts';
 import { drawView, introduction, readings, summaryLine, type DemoView, type RateRow } from './demo-table.ts';
 import { FleetProcess } from './fleet-process.ts';
@@ -18,7 +18,7 @@ const LAG_MAX_MS = 2000;
 /** Frames between two lines where output is not a terminal. */
 const PLAIN_EVERY = 5;
 
-export interface DemoOptions {
+export interface DemoOptions extends DemoSurroundings {
   /** Created when missing. Journals, ledger, configuration and log go there. */
   readonly dataDir: string;
   /** Ends by itself after so long; absent: at Ctrl-C. */
@@ -35,9 +35,9 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const parts: Stoppable[] = [];
   try {
     mkdirSync(dataDir, { recursive: true });
-    const farm = await composeFarm(world, dataDir);
+    const farm = await composeFarm(world, dataDir, options);
     parts.push(farm.pools.main, farm.pools.backup);
-    const supervisor = await startProduct(world, dataDir, farm.yaml);
+    const supervisor = await startProduct(world, dataDir, farm);
     parts.unshift(supervisor);
     const fleet = await FleetProcess.start({ seed: 42, members: farm.machines.map(({ member }) => member) });
     parts.unshift({ stop: () => Promise.resolve(fleet.rest()) });
@@ -73,8 +73,9 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-async function startProduct(world: World, dataDir: string, yaml: string): Promise<Supervisor> {
+async function startProduct(world: World, dataDir: string, { yaml, inventory }: DemoFarm): Promise<Supervisor> {
   const file = join(dataDir, 'demo.yaml');
+  writeFileSync(join(dataDir, 'inventory.csv'), inventory);
   writeFileSync(file, yaml);
   const loaded = loadConfig(file);
   if (loaded.config === undefined) {
