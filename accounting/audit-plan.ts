@@ -1,11 +1,12 @@
 /** What an audit looks at: the journals of its data directories, and for each a copy of its ledger at one moment. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { unadmittedShares } from './journal/admissions.ts';
 import { listSegments, type SegmentFile } from './journal/reader.ts';
 import { HOUR_MS, type Position } from './rows.ts';
 import { journalDirectory, ledgerFile, Store } from './store.ts';
 
-/** Verdicts and admissions may be journaled this long after what they are about. */
+/** Verdicts may be journaled this long after what they are about. */
 const MARGIN_MS = HOUR_MS;
 
 export interface PlannedSegment {
@@ -42,6 +43,8 @@ export function planAudit(dataDirs: readonly string[], scratch: string, fromMs: 
   const directories = dataDirs.map((dataDir, number): PlannedDirectory => {
     const ledger = existsSync(ledgerFile(dataDir)) ? join(scratch, `ledger-${number}.sqlite`) : undefined;
     const positions = ledger === undefined ? new Map<string, Position>() : copyLedger(dataDir, ledger);
+    const unadmitted = unadmittedShares(dataDir);
+    if (unadmitted > 0) notes.push(`${dataDir} holds ${unadmitted} unjournaled shares yet to be admitted: a running instance does so once its disk has room`);
     if (ledger === undefined) notes.push(`${dataDir} has no ledger: its journals are validated, and there is nothing to compare them with`);
     const segments: PlannedSegment[] = [];
     const present = new Set<string>();
@@ -54,7 +57,7 @@ export function planAudit(dataDirs: readonly string[], scratch: string, fromMs: 
         if (other.number === number) continue;
       }
       seen.set(segment, { path: file.path, number });
-      if (!overlaps(file, fromMs, toMs)) continue;
+      if (!overlaps(file, positions.get(segment), fromMs, toMs)) continue;
       segments.push({ index, file, again: other !== undefined });
       index += 1;
     }
@@ -79,7 +82,10 @@ function copyLedger(dataDir: string, copy: string): Map<string, Position> {
   }
 }
 
-function overlaps(file: SegmentFile, fromMs: number, toMs: number): boolean {
+function overlaps(file: SegmentFile, position: Position | undefined, fromMs: number, toMs: number): boolean {
+  // Unjournaled shares may be admitted whenever there is room again.
+  const { firstMs = Infinity, lastMs = -Infinity } = position ?? {};
+  if (firstMs < toMs && lastMs >= fromMs) return true;
   if (file.header.createdMs > toMs + MARGIN_MS) return false;
   return !file.sealed || Math.max(file.lastMs, file.header.createdMs) + MARGIN_MS >= fromMs;
 }

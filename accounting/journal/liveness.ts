@@ -24,7 +24,7 @@ export function processStart(pid: number): string {
  * For `sealDead`: true while the writer of a segment may still write. The host's name is not compared, because a container
  * gets a new one at every start: a journal's directory belongs to one instance on one host.
  */
-export function isWriterAlive(header: SegmentHeader): boolean {
+export function isWriterAlive(header: Pick<SegmentHeader, 'pid' | 'pidStart'>): boolean {
   if (header.pidStart !== '') return processStart(header.pid) === header.pidStart;
   try {
     kill(header.pid, 0);

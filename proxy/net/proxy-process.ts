@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
+import { Admissions } from '../../accounting/journal/admissions.ts';
 import { JournalWriter } from '../../accounting/journal/writer.ts';
-import type { Fact } from '../session/facts.ts';
+import type { Admission, Fact, Unadmitted } from '../session/facts.ts';
 import { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
@@ -39,6 +40,7 @@ export class ProxyProcess implements Sink {
   private readonly farm: Farm;
   private readonly listeners: Listeners;
   private readonly dialer: Dialer;
+  private readonly admissions: Admissions;
   private writer!: JournalWriter;
   private ticking: Timer | undefined;
   private stopped = false;
@@ -53,7 +55,23 @@ export class ProxyProcess implements Sink {
     const prefixStart = this.files.takePrefixes(world.random);
     this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt }, this.now());
     this.listeners = new Listeners(config, this.farm, world, () => this.flush());
+    this.admissions = this.openAdmissions();
     this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
+  }
+
+  private openAdmissions(): Admissions {
+    const { config, world, log } = this.options;
+    return new Admissions({
+      dataDir: config.data,
+      process: this.uuid,
+      monoMs: () => world.monoMs(),
+      segment: () => this.writer.stats().segments,
+      onInherited: (entries) => {
+        log.warn({ shares: entries.reduce((sum, { count }) => sum + count, 0) }, 'a process that is gone left unjournaled shares to be admitted');
+        this.farm.inherit(entries);
+      },
+      onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
+    });
   }
 
   private now(): Now {
@@ -82,10 +100,12 @@ export class ProxyProcess implements Sink {
       },
       onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
     });
+    this.admissions.tick();
     this.farm.start(this.now());
     this.flush();
     this.ticking = world.every(TICK_MS, () => {
       this.farm.tick(this.now());
+      this.admissions.tick();
       this.flush();
     });
     await this.firstPool();
@@ -153,6 +173,10 @@ export class ProxyProcess implements Sink {
 
   journal(fact: Fact): number {
     return this.writer.append(fact);
+  }
+
+  keepUnadmitted(waiting: readonly Unadmitted[], admitting: Admission | undefined): void {
+    this.admissions.keep(waiting, admitting);
   }
 
   remember(pool: string, learnt: Learnt): void {

@@ -164,6 +164,15 @@ export interface UnjournaledFact {
   readonly atMs: number;
 }
 
+/** Such shares of one kind, counted and not yet admitted. */
+export type Unadmitted = Omit<UnjournaledFact, 'type' | 'atMs'>;
+
+/** An admission handed to the journal and not yet durable: facts that are told from all others of their run by `atMs`. */
+export interface Admission {
+  readonly atMs: number;
+  readonly entries: readonly Unadmitted[];
+}
+
 /** Once a second: the time this process observed, by the monotonic clock, since the previous pulse (or its start). */
 export interface PulseFact {
   readonly type: 'pulse';

@@ -6,7 +6,7 @@ import type { DownstreamMessage } from '../protocol/downstream.ts';
 import type { UpstreamMessage } from '../protocol/upstream.ts';
 import { Delivery } from './delivery.ts';
 import { endSession } from './ending.ts';
-import type { Fact } from './facts.ts';
+import type { Fact, Unadmitted } from './facts.ts';
 import { Jobs } from './jobs.ts';
 import { knowsEverySite } from './layouts.ts';
 import type { Link } from './link.ts';
@@ -99,6 +99,11 @@ export class Farm {
   unjournaled(toSequence: number, now: Now): void {
     this.state.durableSequence = toSequence;
     this.state.replies.lost(toSequence, now.monoMs);
+  }
+
+  /** Counts left behind by a process that is gone, to be admitted by this one. */
+  inherit(entries: readonly Unadmitted[]): void {
+    this.state.replies.owe(entries);
   }
 
   /** To be called every second or so. */

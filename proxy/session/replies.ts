@@ -2,9 +2,8 @@
  * Answers that wait until the journal holds what they claim. A share whose record could not be written is answered
  * all the same (mining goes on) and counted as unjournaled.
  */
-import type { GoodVerdict } from '../mining/verdict.ts';
 import { formatError, formatTrue, type Id } from '../protocol/downstream.ts';
-import type { Fact } from './facts.ts';
+import type { Admission, Fact, Unadmitted } from './facts.ts';
 import type { Session } from './session.ts';
 import type { Counters, Sink } from './sink.ts';
 
@@ -21,17 +20,7 @@ export interface WaitingReply {
   readonly sinceMono: number;
 }
 
-interface Claim {
-  readonly site: string;
-  readonly lessee: string;
-  readonly exponent: number;
-  readonly verdict: GoodVerdict;
-}
-
-interface Unjournaled extends Claim {
-  count: number;
-  fromMs: number;
-}
+type Claim = Pick<Unadmitted, 'site' | 'lessee' | 'exponent' | 'verdict'>;
 
 /** Upper bounds in seconds of the reply latency histogram. */
 export const REPLY_BOUNDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
@@ -43,8 +32,9 @@ export class Replies {
   private head = 0;
   private lastSequence = 0;
   /** Admissions not yet durable, by site, lessee, exponent and verdict. */
-  private unjournaled = new Map<string, Unjournaled>();
-  private admitted: { sequence: number; entries: Map<string, Unjournaled> } | undefined;
+  private unjournaled = new Map<string, Unadmitted>();
+  private admitting: (Admission & { readonly sequence: number }) | undefined;
+  private lastAdmissionMs = 0;
   private readonly sink: Sink;
   private readonly counters: Counters;
   private readonly journal: (fact: Fact) => number;
@@ -64,18 +54,33 @@ export class Replies {
 
   /** Everything up to `sequence` is on the disk. */
   durable(sequence: number, monoMs: number): void {
-    if (this.admitted !== undefined && this.admitted.sequence <= sequence) this.admitted = undefined;
+    if (this.admitting !== undefined && this.admitting.sequence <= sequence) {
+      this.admitting = undefined;
+      this.keep();
+    }
     this.release(sequence, monoMs, false);
   }
 
   /** Nothing from the oldest waiting one up to `sequence` could be written. */
   lost(sequence: number, monoMs: number): void {
-    const admitted = this.admitted;
-    if (admitted !== undefined && admitted.sequence <= sequence) {
-      this.admitted = undefined;
-      for (const entry of admitted.entries.values()) this.count(entry, entry.count, entry.fromMs);
+    const { admitting } = this;
+    const before = this.counters.unjournaledShares;
+    if (admitting !== undefined && admitting.sequence <= sequence) {
+      this.admitting = undefined;
+      for (const entry of admitting.entries) this.count(entry, entry.count, entry.fromMs);
     }
     this.release(sequence, monoMs, true);
+    if (this.admitting !== admitting || this.counters.unjournaledShares !== before) this.keep();
+  }
+
+  /** Shares that a process which is gone had still to admit. */
+  owe(entries: readonly Unadmitted[]): void {
+    for (const entry of entries) this.count(entry, entry.count, entry.fromMs);
+    this.keep();
+  }
+
+  private keep(): void {
+    this.sink.keepUnadmitted([...this.unjournaled.values()], this.admitting);
   }
 
   private release(sequence: number, monoMs: number, unjournaled: boolean): void {
@@ -112,21 +117,21 @@ export class Replies {
     const { site, lessee, exponent, verdict } = of;
     const key = `${site}\t${lessee}\t${exponent}\t${verdict}`;
     const entry = this.unjournaled.get(key);
-    if (entry === undefined) {
-      this.unjournaled.set(key, { site, lessee, exponent, verdict, count, fromMs });
-      return;
-    }
-    entry.count += count;
-    entry.fromMs = Math.min(entry.fromMs, fromMs);
+    this.unjournaled.set(key, { site, lessee, exponent, verdict, count: count + (entry?.count ?? 0), fromMs: Math.min(fromMs, entry?.fromMs ?? fromMs) });
   }
 
   /** Writes the admissions down once the journal takes records again. Call now and then. */
   admit(wallMs: number): void {
-    if (this.unjournaled.size === 0 || this.admitted !== undefined) return;
-    const entries = this.unjournaled;
+    if (this.unjournaled.size === 0 || this.admitting !== undefined) return;
+    const entries = [...this.unjournaled.values()];
+    const atMs = Math.max(wallMs, this.lastAdmissionMs + 1);
+    this.lastAdmissionMs = atMs;
     this.unjournaled = new Map();
+    // Kept as under way before it is: whoever inherits it knows where to look.
+    this.admitting = { atMs, entries, sequence: Infinity };
+    this.keep();
     let sequence = 0;
-    for (const entry of entries.values()) sequence = this.journal({ type: 'unjournaled', ...entry, atMs: wallMs });
-    this.admitted = { sequence, entries };
+    for (const entry of entries) sequence = this.journal({ type: 'unjournaled', ...entry, atMs });
+    this.admitting = { atMs, entries, sequence };
   }
 }

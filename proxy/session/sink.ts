@@ -1,5 +1,5 @@
 /** The effects of the state machines: all they can do to the world. `proxy/net` performs them; a simulation records them. */
-import type { Fact } from './facts.ts';
+import type { Admission, Fact, Unadmitted } from './facts.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
 
@@ -51,6 +51,8 @@ export interface Sink {
   closeLink(link: Link): void;
   /** Appends to the journal; returns the sequence that `durable` or `unjournaled` will report. */
   journal(fact: Fact): number;
+  /** All that is unjournaled and not durably admitted, whenever that changes: it must outlive this process. */
+  keepUnadmitted(waiting: readonly Unadmitted[], admitting: Admission | undefined): void;
   /** What a pool turned out to give; kept over restarts, because machines subscribe before the pool has answered. */
   remember(pool: string, learnt: Learnt): void;
   log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void;

@@ -54,6 +54,8 @@ function admissionFaults(sim: SimFarm, lost: ReadonlyMap<string, Counted>): stri
     sim.recorder.facts.forEach((fact, index) => {
       if (fact.type === 'unjournaled' && fact.verdict === verdict && !sim.recorder.lost.has(index + 1)) admitted += fact.count;
     });
+    const kept = [...sim.recorder.unadmitted.waiting, ...sim.recorder.unadmitted.entries];
+    if (kept.length > 0) return [`${kept.length} counts were kept for a successor although nothing is left to admit`];
     return claimed === admitted ? [] : [`${claimed} ${verdict} shares were lost and ${admitted} admitted`];
   });
 }

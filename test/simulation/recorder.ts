@@ -1,5 +1,5 @@
 /** A `Sink` that keeps everything: lines go to whoever plays the peer, facts become durable or are lost when the test says so. */
-import type { Fact } from '../../proxy/session/facts.ts';
+import type { Admission, Fact, Unadmitted } from '../../proxy/session/facts.ts';
 import type { Farm } from '../../proxy/session/farm.ts';
 import type { Link } from '../../proxy/session/link.ts';
 import type { Session } from '../../proxy/session/session.ts';
@@ -30,6 +30,8 @@ export class Recorder implements Sink {
   settled = 0;
   /** Sequences that were lost. */
   readonly lost = new Set<number>();
+  /** As kept for a successor: not admitted, and under way. */
+  unadmitted: { readonly waiting: readonly Unadmitted[]; readonly entries: readonly Unadmitted[] } = { waiting: [], entries: [] };
   readonly learnt = new Map<string, Learnt>();
   readonly logs: Logged[] = [];
 
@@ -58,6 +60,10 @@ export class Recorder implements Sink {
   journal(fact: Fact): number {
     this.facts.push(structuredClone(fact));
     return this.facts.length;
+  }
+
+  keepUnadmitted(waiting: readonly Unadmitted[], admitting: Admission | undefined): void {
+    this.unadmitted = structuredClone({ waiting, entries: admitting?.entries ?? [] });
   }
 
   remember(pool: string, learnt: Learnt): void {

@@ -96,10 +96,15 @@ describe('a journal that cannot be written', () => {
     fixture.recorder.fail(fixture.farm, fixture.now);
     expect(fixture.heard(session)).toMatchObject([{ id: 0, result: true }]);
     expect(fixture.farm.state.counters.unjournaledShares).toBe(1);
+    const entry = { site: 'north', lessee: 'acme', exponent: -24, verdict: 'accepted', count: 1 };
+    expect(fixture.recorder.unadmitted).toMatchObject({ waiting: [entry], entries: [] });
     fixture.monoMs += 1000;
     fixture.farm.tick(fixture.now);
+    expect(fixture.recorder.unadmitted).toMatchObject({ waiting: [], entries: [entry] });
     fixture.recorder.fail(fixture.farm, fixture.now);
+    expect(fixture.recorder.unadmitted).toMatchObject({ waiting: [entry], entries: [] });
     fixture.wait(2000);
+    expect(fixture.recorder.unadmitted).toEqual({ waiting: [], entries: [] });
     const admitted = fixture.recorder.facts.filter((fact, index) => fact.type === 'unjournaled' && !fixture.recorder.lost.has(index + 1));
     expect(admitted).toMatchObject([{ site: 'north', lessee: 'acme', exponent: -24, count: 1 }]);
   });
