@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
 import { realWorld } from '../../config/world.ts';
 import { askInstance } from '../../proxy/net/control.ts';
 import type { InstanceStatus } from '../../proxy/net/status.ts';
@@ -30,6 +31,8 @@ export interface Faults {
   readonly syncDelayMs?: number;
   /** The journal's disk is full while this file exists. */
   readonly fullWhile?: string;
+  /** File with the milliseconds by which the wall clock is wrong; looked at all the time. */
+  readonly wallStep?: string;
 }
 
 export interface InstanceOptions {
@@ -37,6 +40,12 @@ export interface InstanceOptions {
   readonly port: number;
   readonly poolUrl: string;
   readonly faults?: Faults;
+  /** Where machines connect; 127.0.0.1 unless given. */
+  readonly host?: string;
+  /** Name of the only site; `north` unless given. */
+  readonly site?: string;
+  /** Where the shared ledger is. Left out: there is none. */
+  readonly redisUrl?: string;
 }
 
 /** A new directory below the system's temporary one, removed by `cleanup`. */
@@ -55,18 +64,30 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function writeConfiguration({ dataDir, port, poolUrl }: InstanceOptions): string {
-  const file = join(dataDir, 'weighbridge.yaml');
+function configurationFile(dataDir: string): string {
+  return join(dataDir, 'weighbridge.yaml');
+}
+
+function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl }: InstanceOptions): string {
+  const file = configurationFile(dataDir);
   const yaml = `
 data: ${JSON.stringify(dataDir)}
 http: 127.0.0.1:0
-sites: { north: { listen: [ "127.0.0.1:${port}" ] } }
+sites: { ${site}: { listen: [ "${host}:${port}" ] } }
 pools: { main: { url: "${poolUrl}", user: farm } }
 routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { lessee: cobalt, pools: [ main ] } ]
 difficulty: { start: "2^-24", min: "2^-24", max: "2^-24", sharesPerMinute: 300 }
+${redisUrl === undefined ? '' : `redis: { url: "${redisUrl}", scrub: 1s, commandTimeout: 1s }`}
 `;
   writeFileSync(file, yaml);
   return file;
+}
+
+/** The configuration that an instance in this directory was last started with. */
+export function configurationOf(dataDir: string): Config {
+  const { config, problems } = loadConfig(configurationFile(dataDir));
+  if (config === undefined) throw new Error(problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+  return config;
 }
 
 /** Where the children of an `Instance` log: on the disk of the data directory, as an operator might have it. */
@@ -111,8 +132,8 @@ export class Instance {
 
   /** Settles when machines can connect. */
   static async start(options: InstanceOptions, cleanup: Cleanup): Promise<Instance> {
-    const { config, problems } = loadConfig(writeConfiguration(options));
-    if (config === undefined) throw new Error(problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+    writeConfiguration(options);
+    const config = configurationOf(options.dataDir);
     armFaults(options.faults, cleanup);
     const world = new HeldWorld();
     const supervisor = await startSupervisor({

@@ -2,19 +2,16 @@
  * The whole instance stops dead under load, and of the journal's newest segment only a part beyond its last durable marker is
  * left: whatever the cut, nothing answered true is missing and nothing counts twice.
  */
-import { cpSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, truncateSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DURABLE_TYPE, segmentSalt } from '../../accounting/journal/format.ts';
-import { listSegments } from '../../accounting/journal/reader.ts';
-import { fileSource, RecordScanner } from '../../accounting/journal/records.ts';
-import { journalDirectory } from '../../accounting/store.ts';
 import { seededRandom } from '../../config/world.ts';
 import { compareFleet } from '../e2e/truth.ts';
 import { readJournal } from '../e2e/journal-shares.ts';
 import type { MachineRecord } from '../rig/fleet.ts';
 import { expectSoundBooks, expectTrueBooks, foldToEnd } from './books.ts';
 import { freePort, Instance, makeDirectory } from './instance.ts';
+import { tailOf } from './journal-tail.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
 
@@ -28,30 +25,6 @@ interface Frozen {
   readonly dataDir: string;
   /** What machines had been told when everything stopped. */
   readonly records: readonly MachineRecord[];
-}
-
-interface Tail {
-  readonly path: string;
-  /** End of the last durable marker. */
-  readonly from: number;
-  /** End of the file. */
-  readonly to: number;
-}
-
-/** What lies beyond the last durable marker of the newest segment. */
-function tailOf(dataDir: string): Tail {
-  const newest = listSegments(journalDirectory(dataDir)).at(-1);
-  if (newest === undefined) throw new Error(`there is no segment in ${dataDir}`);
-  const { path, header } = newest;
-  const source = fileSource(path);
-  const to = statSync(path).size;
-  const scanner = new RecordScanner(source, segmentSalt(header.segment), 0, to);
-  let from = 0;
-  for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
-    if (found.kind === 'record' && found.body[0] === DURABLE_TYPE) from = found.end;
-  }
-  source.close();
-  return { path, from, to };
 }
 
 /** Stops both processes in the middle of whatever they do, copies what is on the disk, and lets them go on. */

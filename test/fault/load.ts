@@ -27,12 +27,12 @@ export class Load {
   }
 
   /** Switches machines on; resolves when all of them mine. */
-  async connect(port: number, seed: number, count = MACHINES): Promise<void> {
+  async connect(port: number, seed: number, count = MACHINES, host = '127.0.0.1'): Promise<void> {
     const half = Math.ceil(count / 2);
     const members = [
       ...drawMembers({ port, prefix: `acme.${seed}.`, count: half }, seed, 1, 1),
       ...drawMembers({ port, prefix: `cobalt.${seed}.`, count: count - half }, seed + 1, 1, 1),
-    ].map((member) => ({ ...member, sharesPerSecond: SHARES_PER_SECOND, reconnectMinMs: 50, reconnectMaxMs: 400 }));
+    ].map((member) => ({ ...member, host, sharesPerSecond: SHARES_PER_SECOND, reconnectMinMs: 50, reconnectMaxMs: 400 }));
     const fleet = new Fleet(realWorld, { seed, members });
     this.#fleets.push(fleet);
     fleet.start();

@@ -1,13 +1,24 @@
 // Loaded into the product's processes before their own code (NODE_OPTIONS), to give them a world that no test machine has
-// at hand: a wall clock that runs fast, a disk that forces slowly, a disk that is full for as long as a file exists.
+// at hand: a wall clock that runs fast or is set, a disk that forces slowly, a disk that is full for as long as a file exists.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-const { clock, syncDelayMs = 0, fullWhile } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
+const { clock, syncDelayMs = 0, fullWhile, wallStep } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
 
 if (clock !== undefined) {
   const realNow = Date.now;
   Date.now = () => Math.round(clock.startMs + (realNow() - clock.startMs) * clock.speed);
+}
+
+if (wallStep !== undefined) {
+  const rightNow = Date.now;
+  let stepMs = 0;
+  const look = () => {
+    stepMs = fs.existsSync(wallStep) ? Number(fs.readFileSync(wallStep, 'utf8')) : 0;
+  };
+  look();
+  setInterval(look, 20).unref();
+  Date.now = () => rightNow() + stepMs;
 }
 
 /** No share's record is as short as this. */
