@@ -23,7 +23,7 @@ import { Cleanup, until } from './waiting.ts';
 const HEALTHY_MS = 31_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What preload.mjs does to the product's processes. */
+/** What preload.mjs does to the product's processes. Files that are named without a directory lie in the data directory. */
 export interface Faults {
   /** Wall time since `startMs` passes `speed` times as fast. */
   readonly clock?: { readonly startMs: number; readonly speed: number };

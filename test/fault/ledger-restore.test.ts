@@ -1,11 +1,10 @@
 /** The ledger is put back to a copy one minute old, ten times under load: it folds on and equals a fold from nothing. */
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ledgerFile } from '../../accounting/store.ts';
 import { realWorld } from '../../config/world.ts';
 import { expectTrueBooks, foldAnew, foldToEnd, tables, totals } from './books.ts';
 import { freePort, Instance, makeDirectory } from './instance.ts';
+import { copyLedger, takeLedgerCopy } from './ledger-copy.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
 
@@ -14,26 +13,6 @@ const RESTORES = 10;
 const SPEED = 60;
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
-
-/** The ledger as a file copy takes it: the database and what is not yet merged into it. */
-const PARTS = ['', '-wal'] as const;
-
-function copyLedger(fromDir: string, toDir: string): void {
-  for (const part of ['', '-wal', '-shm']) rmSync(ledgerFile(toDir) + part, { force: true });
-  for (const part of PARTS) {
-    if (existsSync(ledgerFile(fromDir) + part)) copyFileSync(ledgerFile(fromDir) + part, ledgerFile(toDir) + part);
-  }
-}
-
-/** Copies the ledger while the accountant stands still, wherever it is. */
-async function takeCopy(instance: Instance, into: string): Promise<number> {
-  const { accountant } = await instance.pids();
-  await instance.processes.stopped([accountant]);
-  mkdirSync(into, { recursive: true });
-  copyLedger(instance.dataDir, into);
-  instance.processes.signal(accountant, 'SIGCONT');
-  return realWorld.monoMs();
-}
 
 function accepted(dataDir: string): number {
   return totals(dataDir).get('accepted') ?? 0;
@@ -49,7 +28,8 @@ describe('a ledger restored from a copy one minute old', () => {
     await load.connect(port, 104);
     for (let restore = 0; restore < RESTORES; restore += 1) {
       const copy = join(copies, String(restore));
-      const takenMs = await takeCopy(instance, copy);
+      await takeLedgerCopy(instance, copy);
+      const takenMs = realWorld.monoMs();
       await load.answers(100);
       await until('the copy is a minute old', () => (realWorld.monoMs() - takenMs) * SPEED >= 60_000);
       instance.world.hold();

@@ -2,8 +2,12 @@
 // at hand: a wall clock that runs fast or is set, a disk that forces slowly, a disk that is full for as long as a file exists.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { resolve } from 'node:path';
 
-const { clock, syncDelayMs = 0, fullWhile, wallStep } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
+const { clock, syncDelayMs = 0, ...files } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
+const { data = '.' } = JSON.parse(process.env.WEIGHBRIDGE_CONFIG ?? '{}');
+// Several instances of one test share the environment: names without a directory lie in the data directory of each.
+const [fullWhile, wallStep] = [files.fullWhile, files.wallStep].map((file) => (file === undefined ? undefined : resolve(data, file)));
 
 if (clock !== undefined) {
   const realNow = Date.now;

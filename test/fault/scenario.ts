@@ -1,7 +1,8 @@
 /**
  * Hosts that mine under load and share one ledger, to which faults are done one after another; in the end everything that is
- * always true is checked. A scenario is drawn from a seed or written down as a list of faults.
+ * always true is checked. Its random numbers come from a seed.
  */
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Accountant } from '../../accounting/accountant.ts';
 import { openPublisher } from '../../accounting/redis/open.ts';
@@ -36,23 +37,37 @@ const SETTLE_LIMIT_MS = 60_000;
  */
 const SERVER = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--key-load-delay', '50', '--loading-process-events-interval-bytes', '1024'];
 
+/** In each data directory: what the clock is wrong by, and whether the disk is full. */
+const FAULT_FILES = { wallStep: 'wall-step', fullWhile: 'disk-full' } as const;
+
 /** One host: a data directory, the instance that runs on it now, and its machines. */
 export class Site {
   readonly options: InstanceOptions;
   readonly load: Load;
-  /** File that steps its processes' wall clock. */
-  readonly wallStep: string;
   instance: Instance;
 
-  constructor(options: InstanceOptions, wallStep: string, load: Load, instance: Instance) {
+  constructor(options: InstanceOptions, load: Load, instance: Instance) {
     this.options = options;
-    this.wallStep = wallStep;
     this.load = load;
     this.instance = instance;
   }
 
   get dataDir(): string {
     return this.options.dataDir;
+  }
+
+  /** The wall clock of its processes is wrong by so much from now on. */
+  stepClock(ms: number): void {
+    writeFileSync(join(this.dataDir, FAULT_FILES.wallStep), String(ms));
+  }
+
+  /** Nothing can be written to the journal until `relieveDisk`. */
+  fillDisk(): void {
+    writeFileSync(join(this.dataDir, FAULT_FILES.fullWhile), '');
+  }
+
+  relieveDisk(): void {
+    rmSync(join(this.dataDir, FAULT_FILES.fullWhile));
   }
 
   /** kill -9 of everything of this host at once, and a new start once `meanwhile` is done. Settles when it listens. */
@@ -64,6 +79,7 @@ export class Site {
 }
 
 export class Scenario {
+  readonly topology: Topology;
   readonly random: Random;
   readonly cleanup: Cleanup;
   readonly rig: RedisRig;
@@ -71,7 +87,8 @@ export class Scenario {
   readonly proxy: FaultProxy | undefined;
   readonly sites: readonly Site[];
 
-  private constructor(random: Random, cleanup: Cleanup, rig: RedisRig, proxy: FaultProxy | undefined, sites: readonly Site[]) {
+  private constructor(topology: Topology, random: Random, cleanup: Cleanup, rig: RedisRig, proxy: FaultProxy | undefined, sites: readonly Site[]) {
+    this.topology = topology;
     this.random = random;
     this.cleanup = cleanup;
     this.rig = rig;
@@ -87,7 +104,7 @@ export class Scenario {
     cleanup.add(() => proxy?.close());
     const sites: Site[] = [];
     for (let number = 0; number < options.hosts; number += 1) sites.push(await startSite(options, number, proxy?.url ?? rig.url, cleanup));
-    return new Scenario(seededRandom(options.seed), cleanup, rig, proxy, sites);
+    return new Scenario(options.topology, seededRandom(options.seed), cleanup, rig, proxy, sites);
   }
 
   get dataDirs(): string[] {
@@ -98,11 +115,6 @@ export class Scenario {
     const [site] = this.sites;
     if (site === undefined) throw new Error('this scenario has no host');
     return site;
-  }
-
-  /** A host drawn at random. */
-  any(): Site {
-    return this.pick(this.sites);
   }
 
   pick<T>(from: readonly T[]): T {
@@ -152,7 +164,6 @@ async function startRedis(topology: Topology): Promise<RedisRig> {
 async function startSite({ seed, machines = MACHINES, ownAddresses = false, clock }: ScenarioOptions, number: number, redisUrl: string, cleanup: Cleanup): Promise<Site> {
   const load = await Load.begin(seed + number, cleanup);
   const dataDir = makeDirectory(cleanup);
-  const wallStep = join(dataDir, 'wall-step');
   const options: InstanceOptions = {
     dataDir,
     port: await freePort(),
@@ -160,11 +171,11 @@ async function startSite({ seed, machines = MACHINES, ownAddresses = false, cloc
     host: ownAddresses ? `127.0.0.${number + 2}` : '127.0.0.1',
     site: `site${number + 1}`,
     redisUrl,
-    faults: { wallStep, ...(clock === undefined ? {} : { clock }) },
+    faults: { ...FAULT_FILES, ...(clock === undefined ? {} : { clock }) },
   };
   const instance = await Instance.start(options, cleanup);
   await load.connect(options.port, seed + number, machines, options.host);
-  return new Site(options, wallStep, load, instance);
+  return new Site(options, load, instance);
 }
 
 /** Folds a stopped host's journals to their end and publishes what is due, as its next start would. */
