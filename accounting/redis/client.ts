@@ -203,7 +203,6 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
     enableAutoPipelining: true,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    reconnectOnError: (error: Error) => (CONNECT_ANEW.test(error.message) ? 1 : false),
     ...(address.tls ? { tls: {} } : {}),
   } satisfies RedisOptions;
   const nodes = address.nodes.map(({ host, port }) => ({ host, port }));
@@ -219,13 +218,22 @@ function connect({ address, commandTimeoutMs, world, name }: ClientOptions): Red
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
     });
   }
-  const single: RedisOptions = { ...common, stringNumbers: true, db: address.database, enableOfflineQueue: false, retryStrategy };
-  if (address.kind === 'sentinel') {
-    // Not its failoverDetector, which can end the client for good when it cuts a connection that is just being made. A master
-    // that died closes its connections, one that was demoted answers READONLY: both lead back to the Sentinels.
-    return new Redis({ ...single, sentinels: nodes, name: address.master, sentinelRetryStrategy: retryStrategy });
-  }
-  return new Redis({ ...single, ...nodes[0] });
+  // Once for each connection: every answer of a batch says the same, and each would arm another timer on the dying socket.
+  let leaving = false;
+  const reconnectOnError = (error: Error): 1 | false => {
+    if (leaving || !CONNECT_ANEW.test(error.message)) return false;
+    leaving = true;
+    return 1;
+  };
+  const single: RedisOptions = { ...common, stringNumbers: true, db: address.database, enableOfflineQueue: false, retryStrategy, reconnectOnError };
+  // Not ioredis' failoverDetector, which can end the client for good when it cuts a connection that is just being made. A master
+  // that died closes its connections, one that was demoted answers READONLY: both lead back to the Sentinels.
+  const place = address.kind === 'sentinel' ? { sentinels: nodes, name: address.master, sentinelRetryStrategy: retryStrategy } : nodes[0];
+  const client = new Redis({ ...single, ...place });
+  client.on('close', () => {
+    leaving = false;
+  });
+  return client;
 }
 
 function sentenceOf(error: unknown): string {

@@ -7,6 +7,7 @@ import { until } from './waiting.ts';
 
 /** How long a fault lasts, unless its name says otherwise. */
 const BRIEF_MS = 1200;
+const LIMIT_MS = 60_000;
 
 export type Fault = (scenario: Scenario) => Promise<unknown>;
 
@@ -23,7 +24,7 @@ async function forget(scenario: Scenario, node: RedisNode, ms: number): Promise<
   const file = commandFile(node);
   const kept = statSync(file).size;
   await scenario.wait(ms);
-  await until('there is something to lose', () => statSync(file).size > kept);
+  await until('there is something to lose', () => statSync(file).size > kept, LIMIT_MS);
   await node.stop();
   const bytes = statSync(file).size - kept;
   truncateSync(file, kept);
@@ -96,7 +97,7 @@ export const SINGLE_FAULTS = {
     proxy.refusing = true;
     proxy.cut();
   }),
-  'publications travel slowly': (scenario) => onTheWay(scenario, 2 * BRIEF_MS, (proxy) => (proxy.bytesPerSecond = 30_000)),
+  'publications travel slowly': (scenario) => onTheWay(scenario, 2 * BRIEF_MS, (proxy) => (proxy.bytesPerSecond = LIMIT_MS)),
   'connections end before commands arrive': (scenario) => striking(scenario, 'cut-before'),
   'connections end before commands are answered': (scenario) => striking(scenario, 'cut-after'),
   'commands vanish': (scenario) => striking(scenario, 'swallow'),
@@ -118,7 +119,7 @@ async function striking(scenario: Scenario, fate: 'cut-before' | 'cut-after' | '
   if (proxy === undefined) throw new Error('nothing lies before these servers');
   const before = proxy.struck;
   proxy.strike(([command]) => (command === 'evalsha' && scenario.between(1, 5) === 1 ? fate : 'pass'));
-  await until('some commands were struck', () => proxy.struck >= before + 5);
+  await until('some commands were struck', () => proxy.struck >= before + 5, LIMIT_MS);
   proxy.heal();
 }
 
@@ -130,10 +131,10 @@ export async function failOverToStale(scenario: Scenario): Promise<void> {
   await scenario.wait(2500);
   await master.stop();
   replica.signal('SIGCONT');
-  await until('the replica has taken over', async () => (await replica.client.info('replication')).includes('role:master'), 30_000);
+  await until('the replica has taken over', async () => (await replica.client.info('replication')).includes('role:master'), LIMIT_MS);
   await scenario.answers(30);
   await master.start();
-  await until('the old master follows', async () => (await master.client.info('replication')).includes('master_link_status:up'), 40_000);
+  await until('the old master follows', async () => (await master.client.info('replication')).includes('master_link_status:up'), LIMIT_MS);
 }
 
 /** A master of a Cluster dies, its replica takes over, and the dead one comes back. */
@@ -141,10 +142,10 @@ export async function loseMaster(scenario: Scenario): Promise<void> {
   const node = await living(scenario);
   const others = scenario.rig.nodes.filter((other) => other !== node);
   await node.stop();
-  await until('a replica has taken over', async () => (await clusterStates(others)).every((text) => text.includes('cluster_state:ok')) && (await countMasters(others)) === 3, 30_000);
+  await until('a replica has taken over', async () => (await clusterStates(others)).every((text) => text.includes('cluster_state:ok')) && (await countMasters(others)) === 3, LIMIT_MS);
   await scenario.answers(20);
   await node.start();
-  await until('the dead node follows', async () => (await node.client.info('replication')).includes('master_link_status:up'), 30_000);
+  await until('the dead node follows', async () => (await node.client.info('replication')).includes('master_link_status:up'), LIMIT_MS);
 }
 
 function clusterStates(nodes: readonly RedisNode[]): Promise<string[]> {

@@ -73,6 +73,8 @@ export class Site {
   /** kill -9 of everything of this host at once, and a new start once `meanwhile` is done. Settles when it listens. */
   async crash(cleanup: Cleanup, meanwhile: () => unknown = () => undefined): Promise<void> {
     await this.instance.killAll();
+    // The supervisor lives in this process: it lets go of the directory, which a dead one's lock would not keep.
+    await this.instance.stop();
     await meanwhile();
     this.instance = await Instance.start(this.options, cleanup);
   }
