@@ -2,6 +2,7 @@
 import { audit } from './audit.ts';
 import { check, schema } from './check.ts';
 import { demo } from './demo.ts';
+import { earnings } from './earnings.ts';
 import { explain } from './explain.ts';
 import type { Io, ExitCode } from './io.ts';
 import { keys } from './keys.ts';
@@ -10,6 +11,7 @@ import { ledger } from './ledger.ts';
 import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
 import { rebuild } from './rebuild.ts';
+import { reconcile } from './reconcile.ts';
 import { start } from './start.ts';
 import { statement } from './statement.ts';
 import { status } from './status.ts';
@@ -189,6 +191,24 @@ export const COMMANDS: readonly Command[] = [
     examples: ['weighbridge statement --config weighbridge.yaml --lease acme-leaseback --period 2026-11', 'weighbridge statement issue --config weighbridge.yaml --lease acme-leaseback --period 2026-11 --out november.json', 'weighbridge statement countersign --file november.json --by acme --data our-data --out signed.json', 'weighbridge statement accept --config weighbridge.yaml --lease acme-leaseback --file signed.json'],
     notes: 'The same ledger gives the same draft, byte for byte. Issuing again gives what was issued. countersign runs at the counterparty, with keys of its own in --data; accept keeps what came back.',
     run: statement,
+  },
+  {
+    name: 'earnings',
+    summary: 'Import what a pool says it paid, or list what was imported.',
+    argument: 'import|list FILE',
+    options: { config: CONFIG, json: JSON_OUTPUT },
+    examples: ['weighbridge earnings import november.csv --config weighbridge.yaml', 'weighbridge earnings --config weighbridge.yaml'],
+    notes: 'A CSV file with the columns pool, account, scheme, earned_from, earned_to, pool_work, gross_sat, fee_sat, net_sat, paid_at, txid, payout_id; times are UTC. Importing again changes nothing.',
+    run: earnings,
+  },
+  {
+    name: 'reconcile',
+    summary: 'Hold what a pool was sent, answered and paid against our records.',
+    argument: '',
+    options: { config: CONFIG, pool: { type: 'string', value: 'NAME', help: 'Name of the pool in the configuration.' }, ...RANGE, local: LOCAL, json: JSON_OUTPUT },
+    examples: ['weighbridge reconcile --config weighbridge.yaml --pool main --from 2026-11-01 --to 2026-12-01'],
+    notes: 'Without --to: until now. Earnings whose interval lies within are compared one by one. Exit code 1 when something does not agree.',
+    run: reconcile,
   },
   {
     name: 'verify',

@@ -15,7 +15,7 @@ export interface CommandSpec {
   /** One sentence for the overview. */
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Name of the one positional argument, '' when there is none. */
+  /** Names of the positional arguments, one or two, '' when there is none. */
   readonly argument: string;
   readonly examples: readonly string[];
   /** What else a person should know; '' when nothing. */
@@ -27,6 +27,8 @@ export interface ParsedOptions {
   readonly text: Readonly<Partial<Record<string, string>>>;
   readonly flags: ReadonlySet<string>;
   readonly argument: string | undefined;
+  /** The one after it. */
+  readonly second: string | undefined;
 }
 
 /** Reads `args` by the command's own list; throws a usage error with the nearest suggestion. */
@@ -41,10 +43,10 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     if (token.kind === 'positional') positionals.push(token.value);
     else if (token.kind === 'option') takeOption(spec, token, text, flags);
   }
-  if (positionals.length > (spec.argument === '' ? 0 : 1)) {
+  if (positionals.length > (spec.argument === '' ? 0 : spec.argument.split(' ').length)) {
     throw usageError(`\`weighbridge ${spec.name}\` does not take ${JSON.stringify(positionals.at(-1))}; see \`weighbridge ${spec.name} --help\`.`);
   }
-  return { text, flags, argument: positionals[0] };
+  return { text, flags, argument: positionals[0], second: positionals[1] };
 }
 
 interface OptionToken {

@@ -107,8 +107,8 @@ const rentSchema = section({
   fixed: price(['TH/day', 'PH/day'], '0.042 USD/TH/day').optional().describe('Price of a contracted TH/s and day, delivered or not.'),
   delivered: price(['TH/day', 'PH/day'], '0.046 USD/TH/day').optional().describe('Price of a delivered TH·day: 1 TH/s for 86,400 seconds, so a day of 25 hours counts 25/24.'),
   revenueShare: percent(0, 100).optional().describe('Share of what the delivered work is worth, paid in bitcoin.'),
-  of: oneOf(['expected']).optional().describe("With revenueShare, of what: `expected` is each share's worth by its own job's nBits and coinbase."),
-  poolFee: percent(0, 100).optional().describe('With revenueShare: fee of the pool, taken off before the share. Left out: none.'),
+  of: oneOf(['expected', 'earnings']).optional().describe("With revenueShare, of what: `expected` is each share's worth by its own job's nBits and coinbase; `earnings` what pools paid net, as imported. Left out: expected."),
+  poolFee: percent(0, 100).optional().describe('With revenueShare of what is expected: fee of the pool, taken off before the share. Left out: none.'),
   hosting: price(['kWh'], '0.065 USD/kWh').optional().describe('Price of energy. The energy is the delivered work times `efficiency`.'),
   efficiency: efficiency().optional().describe('With hosting: energy that the contract grants a terahash.'),
   payer: party().describe('Who pays. A name of parties.'),
@@ -119,6 +119,7 @@ const rentSchema = section({
   if (kinds.length !== 1) context.addIssue({ code: 'custom', message: 'must have exactly one of fixed, delivered, revenueShare, hosting' });
   if (kinds[0] !== 'revenueShare' && rent.of !== undefined) wrong('of', 'must stand beside revenueShare');
   if (kinds[0] !== 'revenueShare' && rent.poolFee !== undefined) wrong('poolFee', 'must stand beside revenueShare');
+  if (rent.of === 'earnings' && rent.poolFee !== undefined) wrong('poolFee', 'must not stand beside of: earnings: what pools paid is after their fee');
   if (rent.hosting !== undefined && rent.efficiency === undefined) wrong('efficiency', 'must be given with hosting');
   if (rent.hosting === undefined && rent.efficiency !== undefined) wrong('efficiency', 'must stand beside hosting');
 });
@@ -192,6 +193,9 @@ export const leaseSchema = section({
     .optional()
     .describe('What holds while machines are switched off for the grid. Left out: all hours are owed.'),
 })
+  .refine(({ rent }) => new Set(rent.flatMap((each) => (each.revenueShare === undefined ? [] : [each.of ?? 'expected']))).size < 2, {
+    path: ['rent'], error: 'must take all shares of the value of the same: of: expected or of: earnings',
+  })
   .refine(({ term }) => term.from < term.to, { path: ['term', 'to'], error: 'must be after from' })
   .transform((lease) => {
     const defaults = KIND_DEFAULTS[lease.kind];

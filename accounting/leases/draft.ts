@@ -7,13 +7,17 @@ import type { Config } from '../../config/schema.ts';
 import { globMatches } from '../../proxy/session/routes.ts';
 import type { Book } from '../reader.ts';
 import { HOUR_MS } from '../rows.ts';
+import { uncovered, type EarnedPart } from './earned.ts';
+import { importedEarnings, type Earning } from './earnings.ts';
 import { decimal, ZERO } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Statement as Stated } from './excused.ts';
 import { latestOf, type IssuedFile } from './issue.ts';
-import { installedOn, measureDays, measureRanges } from './measure.ts';
+import { gatherLease } from './gathered.ts';
+import { installedOn } from './measure.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
+import { sharesEarnings } from './valuation.ts';
 
 type Refusal = { readonly refused: string };
 
@@ -44,15 +48,24 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows.filter((row) => isUnder(terms.lease, row));
   const installed = days.map((day) => inventory && installedOn(day, inventory));
   const { lessee } = terms.lease;
-  const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === lessee, installed));
+  const earnings = importedEarnings(config.data);
+  const measured = await gatherLease(book, days, lessee, installed, earnings);
   const before = previousOf(issued, query.period);
   return draftStatement({
-    terms, period: query.period, days: measured, stated: [], excused: excusedBy(terms.lease, []),
+    terms, period: query.period, days: measured.days, earned: measured.earned, stated: [], excused: excusedBy(terms.lease, []),
     carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
     opening: before?.issued.statement.balance ?? [],
     prices: prices.prices,
-    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, 'Machines seen by name are not counted per lease yet.', 'Payments are not recorded yet and stand as zero.'],
+    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), 'Machines seen by name are not counted per lease yet.', 'Payments are not recorded yet and stand as zero.'],
   });
+}
+
+/** What the reader must know of earnings: those that are missing where they are shared, and what reconciling them found. */
+function earningNotes(lease: LeaseConfig, days: readonly LocalDay[], earnings: readonly Earning[], earned: readonly EarnedPart[]): string[] {
+  const pools = new Set(earned.map(({ earning }) => earning.pool));
+  const ours = earnings.filter(({ pool }) => pools.has(pool));
+  const findings = earned.flatMap(({ earning, reconciliation }) => reconciliation.findings.map((finding) => `${earning.pool}, payout ${earning.payoutId}: ${finding}`));
+  return [...(sharesEarnings(lease) ? uncovered(days, ours) : []), ...findings];
 }
 
 /** What of the stated times excuses under this lease. Suspension needs no clause: both sides have agreed to it. */

@@ -27,6 +27,8 @@ export interface LeaseDay {
   readonly observedMs: number;
   /** By the inventory; undefined without one. */
   readonly installed: Exact | undefined;
+  /** What pools paid for the lease's work, nano-satoshi; undefined where it is not asked for. */
+  readonly earned?: bigint;
 }
 
 /** All in TH·day: 1 TH/s for 86,400 seconds. */

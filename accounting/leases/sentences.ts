@@ -50,6 +50,7 @@ function payment(terms: LeaseTerms, rent: RentConfig): string {
   const who = `${partyName(terms, rent.payer)} pays ${partyName(terms, rent.payee)}`;
   const component = componentOf(rent);
   if (component === 'revenueShare') {
+    if (rent.of === 'earnings') return `${who} ${rent.revenueShare}% of what pools paid for the work after their fee, as imported, in BTC.`;
     const fee = rent.poolFee === undefined ? '' : `, after a pool fee of ${rent.poolFee}%`;
     return `${who} ${rent.revenueShare}% of what the work is expected to be worth by each share's own job${fee}, in BTC.`;
   }

@@ -2,6 +2,7 @@
 import { estimate } from '../estimate.ts';
 import { DAY_MS } from '../rows.ts';
 import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
+import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
 import type { DayPrice } from './prices.ts';
 import { LOSS_CAUSES, type DayQuantities, type LeaseDay } from './quantities.ts';
@@ -22,6 +23,8 @@ export interface StatementInput {
   readonly excused: ExcusedTime;
   readonly stated: readonly Stated[];
   readonly carriedIn: Exact;
+  /** The lease's part of what pools paid. */
+  readonly earned: readonly EarnedPart[];
   readonly prices: readonly DayPrice[];
   /** Closing balances of the statement before. */
   readonly opening: readonly Balance[];
@@ -70,6 +73,7 @@ export function draftStatement(input: StatementInput) {
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
     lines: valued.lines.map((line) => lineOf(line, input.prices)),
     entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
+    earnings: input.earned.map((part) => earningOf(part, days[part.day]?.date ?? '')),
     carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
     carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
     prices: input.prices.map((price) => ({ ...price })),
@@ -108,6 +112,16 @@ function iso(ms: number): string {
 
 function quantity(value: Exact): string {
   return decimalText(value, QUANTITY_PLACES);
+}
+
+/** A row as it was imported, whose it is, and how it agrees with our records. Work is Σ difficulty. */
+function earningOf({ earning, ourWork, allWork, share, reconciliation }: EarnedPart, date: string) {
+  const { pool, account, scheme, fromMs, toMs, poolWork, gross, fee, net, paidAt, txid, payoutId } = earning;
+  const btc = (nano: bigint): string => minorText(nano, placesOf('BTC'));
+  return {
+    date, pool, account, scheme, from: iso(fromMs), to: iso(toMs), poolWork, gross: btc(gross), fee: btc(fee), net: btc(net), paidAt, txid, payoutId,
+    ourWork: decimalText(ourWork, 3), allWork: decimalText(allWork, 3), share: btc(share), reconciliation,
+  };
 }
 
 function dayOf(day: DayQuantities, measured: LeaseDay | undefined) {

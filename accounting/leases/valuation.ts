@@ -56,7 +56,7 @@ export interface Valuation {
   readonly entries: readonly Entry[];
   /** What is left to pay after payments each way between two parties are set off. */
   readonly net: readonly { readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: bigint }[];
-  /** Expected worth of the period, nano-satoshi. */
+  /** What shares of the value are taken from, over the period, nano-satoshi: expected worth, or what pools paid. */
   readonly value: bigint;
   /** TH·day that the next statement begins with. */
   readonly carriedOut: Exact;
@@ -65,12 +65,17 @@ export interface Valuation {
 /** Pure and exact: the same days and terms give the same figures, whatever ran before. */
 export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact): Valuation {
   const counted = quantities(lease, days, excused, carriedIn);
-  const values = dailyValues(counted.days);
+  const values = sharesEarnings(lease) ? days.map(({ earned }) => earned ?? 0n) : dailyValues(counted.days);
   const rentLines = counted.days.flatMap((day, index) => linesOf(lease, day, values[index] ?? 0n));
   const service = serviceOf(lease, days, counted.days);
   const lines = [...rentLines, ...creditLines(lease, rentLines, service)];
   const value = values.reduce((a, b) => a + b, 0n);
   return { days: counted.days, lines, service, entries: entriesOf(lease, lines, value), net: netOf(lines), value, carriedOut: counted.carriedOut };
+}
+
+/** Whether shares of the value are shares of what pools paid. */
+export function sharesEarnings({ rent }: LeaseConfig): boolean {
+  return rent.some(({ of }) => of === 'earnings');
 }
 
 /** Nano-satoshi of each day, such that the days up to any one add up to the exact sum rounded down. */
@@ -110,7 +115,8 @@ function energy(delivered: Exact, joulesPerTerahash: string): Exact {
   return times(times(delivered, decimal(joulesPerTerahash)), exact(24n, 1000n));
 }
 
-function shareText({ revenueShare, poolFee }: RentConfig): string {
+function shareText({ revenueShare, poolFee, of }: RentConfig): string {
+  if (of === 'earnings') return `${revenueShare}% of earnings`;
   return poolFee === undefined ? `${revenueShare}%` : `${revenueShare}% after ${poolFee}% fee`;
 }
 

@@ -1,9 +1,10 @@
 /** Checks an issued statement: its digest, its signature, the keys up to it, and its place in the chain of its lease. */
 import { localDays } from '../../config/calendar.ts';
 import type { Book } from '../reader.ts';
+import type { Earning } from './earnings.ts';
 import { decimal } from './exact.ts';
 import { excusedBy } from './draft.ts';
-import { measureDays, measureRanges } from './measure.ts';
+import { gatherLease } from './gathered.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { isSignedBy, keyProblem, type PublicKeyRecord } from './keys.ts';
 import { signedBytes, type IssuedStatement } from './issue.ts';
@@ -73,18 +74,26 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
 export async function verifyFigures({ statement }: IssuedStatement, book: Book): Promise<Finding[]> {
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
-  const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === contract.lease.lessee, days.map(() => undefined)));
+  const measured = await gatherLease(book, days, contract.lease.lessee, days.map(() => undefined), statement.earnings.map(importedAs));
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
   const fresh = draftStatement({
-    terms: contract, period: period.name, days: measured, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),
+    terms: contract, period: period.name, days: measured.days, earned: measured.earned, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),
     prices: statement.prices, opening: [], notes: [],
   });
   const unlike = [
     ...fresh.days.filter((day, index) => figures(day) !== figures(statement.days[index])).map(({ date }) => date),
+    ...fresh.earnings.filter((earning, index) => digestOf(earning) !== digestOf(statement.earnings[index])).map(({ payoutId }) => `payout ${payoutId}`),
     ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
   ];
   if (unlike.length > 0) return [{ ok: false, sentence: `The ledger says otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
   return [{ ok: true, sentence: `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines agrees with the ledger; \`audit\` proves the ledger from the journals.` }];
+}
+
+/** An earning as it was imported, out of the statement. */
+function importedAs(row: StatementDraft['earnings'][number]): Earning {
+  const { pool, account, scheme, poolWork, paidAt, txid, payoutId } = row;
+  const nano = (btc: string): bigint => BigInt(btc.replace('.', ''));
+  return { pool, account, scheme, poolWork, paidAt, txid, payoutId, fromMs: Date.parse(row.from), toMs: Date.parse(row.to), gross: nano(row.gross), fee: nano(row.fee), net: nano(row.net) };
 }
 
 /** What the ledger decides of a day; what is installed comes from the inventory, which may have changed since. */
