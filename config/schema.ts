@@ -161,7 +161,7 @@ export const timeoutsSchema = section({
   refresh: option(duration('100ms', '30s'), '25s', 'A session without a new job for so long gets the work again with a later ntime. Many machines take a minute without a job for a dead pool.'),
   poolReply: option(duration('10ms', '60s'), '5s', "With reply: pool, how long a machine waits for the pool's verdict before it gets ours."),
   dial: option(duration('100ms', '5m'), '15s', 'How long connecting to a pool may take, until it has answered authorize.'),
-  poolSilent: option(duration('1s', '1h'), '180s', 'A link without any line from its pool is given up. Pools send work at least each minute.'),
+  poolSilent: option(duration('1s', '1h'), '180s', 'A link is given up when for so long its pool says nothing, says nothing that can be worked on, or answers none of the shares sent to it. Pools send work at least each minute.'),
   backoffMin: option(duration('10ms', '1h'), '1s', 'First pause before dialling a pool again; it doubles, with jitter, so that a farm does not dial as one.'),
   backoffMax: option(duration('10ms', '1h'), '60s', 'Longest pause before dialling a pool again.'),
   prefixQuarantine: option(duration('0s', '24h'), '10m', 'How long a prefix is not given again. Late shares of its old owner must not meet the jobs of a new one.'),

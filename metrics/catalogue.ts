@@ -114,6 +114,7 @@ export const CATALOGUE = [
   gauge('weighbridge_job_age_seconds', ['pool'], 'seconds', 'Time since the last job of the pool'),
   counter('weighbridge_jobs_total', [], 'jobs', 'Jobs taken from pools'),
   counter('weighbridge_jobs_refused_total', [], 'jobs', 'Jobs of pools that failed the checks and were not mined'),
+  counter('weighbridge_pool_lines_refused_total', [], 'lines', 'Lines of pools that are not Stratum'),
   histogram('weighbridge_notify_fanout_seconds', [], 'seconds', "Time from reading a pool's job to having written it to the last session of the link"),
   counter('weighbridge_connects_total', [], 'connections', 'Connections accepted from machines'),
   counter('weighbridge_resumptions_total', [], 'sessions', 'Sessions resumed with their prefix after a lost connection'),

@@ -61,6 +61,7 @@ export interface MetricsInput {
 const PLAIN_COUNTERS = {
   jobs: 'weighbridge_jobs_total',
   jobsRefused: 'weighbridge_jobs_refused_total',
+  poolLinesRefused: 'weighbridge_pool_lines_refused_total',
   connects: 'weighbridge_connects_total',
   resumptions: 'weighbridge_resumptions_total',
   sharesAnsweredTrue: 'weighbridge_replies_true_total',

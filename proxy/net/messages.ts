@@ -11,6 +11,7 @@ export interface HistogramSnapshot {
 }
 
 export interface LinkSnapshot {
+  /** 0: the pool has no link and waits to be dialled. */
   readonly link: number;
   readonly pool: string;
   readonly url: string;

@@ -25,6 +25,11 @@ function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
   };
 }
 
+/** A pool without a link is shown too, with why it has none. */
+function waitingSnapshot(farm: Farm, { pool, url }: { readonly pool: string; readonly url: string }): LinkSnapshot {
+  return { link: 0, pool, url, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, pending: 0, ...farm.poolStatus(pool) };
+}
+
 export function proxySnapshot(
   farm: Farm,
   stats: WriterStats,
@@ -45,7 +50,7 @@ export function proxySnapshot(
     pid,
     sessions: state.sessions.size,
     sessionsByGroup: groups,
-    links: farm.links().map((link) => linkSnapshot(farm, link, now)),
+    links: [...farm.links().map((link) => linkSnapshot(farm, link, now)), ...farm.waitingPools().map((waiting) => waitingSnapshot(farm, waiting))],
     counters: { ...state.counters },
     closes: Object.fromEntries(closes),
     fsync: { bounds: boundsSeconds, counts, sumSeconds },

@@ -13,6 +13,11 @@ export { formatRequest } from './reply.ts';
 export { formatSubmit } from './submit.ts';
 export { readSubscribeResult } from './subscribe.ts';
 
+/** Where a pool is: scheme://host:port, never with credentials. */
+export function formatUrl(tls: boolean, { host, port }: { readonly host: string; readonly port: number }): string {
+  return `${tls ? 'stratum+tls' : 'stratum+tcp'}://${host}:${port}`;
+}
+
 export interface ResponseMessage {
   readonly kind: 'response';
   readonly id: Id;

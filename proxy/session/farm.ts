@@ -81,6 +81,7 @@ export class Farm {
     if (this.stopped) return;
     this.state.now = now;
     this.state.counters.upstreamMessages += 1;
+    if (message.kind === 'malformed') this.state.counters.poolLinesRefused += 1;
     link.message(message, now);
   }
 
@@ -138,6 +139,11 @@ export class Farm {
   /** Links as they are, for `status` and metrics. */
   links(): Link[] {
     return [...this.state.links.values()];
+  }
+
+  /** Pools that have no link at present. */
+  waitingPools(): { pool: string; url: string }[] {
+    return this.pools.waiting();
   }
 
   poolStatus(pool: string): { reconnects: number; lastError: string } {

@@ -33,6 +33,7 @@ export class Jobs {
     const content = contentOf(link, message, paddingBytes);
     const job = this.add(link, message, content, slotBytes, paddingBytes);
     if (job === undefined) return;
+    link.useful();
     state.counters.jobs += 1;
     state.journal(jobFact(job));
     const first = link.state !== 'live';
@@ -64,7 +65,7 @@ export class Jobs {
 
   private refuse(link: Link, message: NotifyMessage, reason: string): undefined {
     this.state.counters.jobsRefused += 1;
-    this.state.sink.log('warn', 'job refused', { pool: link.pool, job: message.poolJobId.slice(0, JOB_ID_CHARACTERS_MAX), reason });
+    link.useless(`job ${message.poolJobId.slice(0, JOB_ID_CHARACTERS_MAX)} was refused: ${reason}`, this.state.now);
   }
 
   private becameLive(link: Link): void {

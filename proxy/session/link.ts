@@ -4,6 +4,7 @@ import type { Convention } from '../mining/versions.ts';
 import type { PoolReason, ReplySource } from '../mining/verdict.ts';
 import {
   formatRequest,
+  formatUrl,
   poolReason,
   readConfigureResult,
   readSubscribeResult,
@@ -26,6 +27,9 @@ const FIRST_SUBMIT_ID = 16;
 const NTIME_ROLL_MAX_S = 7000;
 /** Seconds' worth of submits that may go at once. */
 const BURST_S = 10;
+
+/** Lines between two good jobs that cannot be used; a pool with a dialect of its own sends a few. */
+const USELESS_LINES_MAX = 1000;
 
 export type NotifyMessage = Extract<UpstreamMessage, { kind: 'notify' }>;
 
@@ -88,7 +92,11 @@ export class Link {
   lastExclusiveMono = Number.NEGATIVE_INFINITY;
   readonly pending = new Map<number, PendingShare>();
   readonly sessions = new Set<Session>();
-  malformedLines = 0;
+  /** Since when the pool has sent nothing usable as work, though it sends: undefined while its last job was good. */
+  uselessSinceMono: number | undefined;
+  /** When the pool last answered a share. */
+  lastAnswerMono = 0;
+  private uselessLines = 0;
   private nextId = FIRST_SUBMIT_ID;
   private earlyJob: NotifyMessage | undefined;
   private nextExtranonce: Extract<UpstreamMessage, { kind: 'set-extranonce' }> | undefined;
@@ -121,7 +129,7 @@ export class Link {
   }
 
   get url(): string {
-    return `${this.config.tls ? 'stratum+tls' : 'stratum+tcp'}://${this.host}:${this.port}`;
+    return formatUrl(this.config.tls, this);
   }
 
   dial(now: Now): void {
@@ -174,7 +182,7 @@ export class Link {
   }
 
   message(message: UpstreamMessage, now: Now): void {
-    this.lastLineMono = now.monoMs;
+    if (message.kind !== 'malformed') this.lastLineMono = now.monoMs;
     const action = LINK_TABLE[this.state][message.kind];
     switch (action) {
       case 'early-job':
@@ -190,8 +198,7 @@ export class Link {
         this.reconnect(message as Extract<UpstreamMessage, { kind: 'reconnect' }>);
         return;
       case 'count':
-        this.malformedLines += 1;
-        this.sink.log('warn', 'pool sent a line that is not Stratum', { pool: this.pool, reason: (message as { reason: string }).reason });
+        this.useless((message as { reason: string }).reason, now);
         return;
       case 'ignore':
         return;
@@ -207,6 +214,21 @@ export class Link {
       default:
         return action satisfies never;
     }
+  }
+
+  /** A line or job that cannot be used. Log lines become rare as they go on; a flood of them ends the link. */
+  useless(reason: string, now: Now): void {
+    this.uselessSinceMono ??= now.monoMs;
+    this.uselessLines += 1;
+    const lines = this.uselessLines;
+    if (Number.isInteger(Math.log10(lines))) this.sink.log('warn', 'pool sent what cannot be used', { pool: this.pool, reason, lines });
+    if (lines >= USELESS_LINES_MAX) this.end(`the pool sent ${lines} lines that cannot be used without a job between them, the last: ${reason}`);
+  }
+
+  /** A job was good. */
+  useful(): void {
+    this.uselessSinceMono = undefined;
+    this.uselessLines = 0;
   }
 
   private service(message: UpstreamMessage): void {
@@ -279,6 +301,7 @@ export class Link {
     const share = this.pending.get(message.id);
     if (share !== undefined) {
       this.pending.delete(message.id);
+      this.lastAnswerMono = now.monoMs;
       this.owner.linkAnswer(this, share, {
         verdict: message.ok ? 'accepted' : 'rejected',
         reason: message.ok ? 'none' : poolReason(message.code, message.text),

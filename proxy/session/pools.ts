@@ -1,4 +1,5 @@
 /** How links live and die: dialling with back-off, time limits, and burying the dead once nobody can ask for their jobs. */
+import { formatUrl } from '../protocol/upstream.ts';
 import type { Delivery } from './delivery.ts';
 import type { Jobs } from './jobs.ts';
 import { layoutOfRoom } from './layouts.ts';
@@ -56,6 +57,13 @@ export class Pools implements LinkOwner {
     return { reconnects: Math.max(0, (pool?.dials ?? 0) - 1), lastError: pool?.lastError ?? '' };
   }
 
+  /** Pools without a link, alive or remembered: they wait to be dialled again. */
+  waiting(): { pool: string; url: string }[] {
+    const linked = new Set([...this.state.links.values()].map(({ pool }) => pool));
+    const waiting = [...this.pools.values()].filter(({ name }) => !linked.has(name));
+    return waiting.map(({ name, target }) => ({ pool: name, url: formatUrl(this.state.config.pools[name]!.tls, target) }));
+  }
+
   /** Dials every pool whose time has come. */
   dialDue(): void {
     const { now, sink, config, links } = this.state;
@@ -93,6 +101,7 @@ export class Pools implements LinkOwner {
         return now.monoMs - link.openedMono >= poolSilentMs ? `no job ${poolSilentMs / 1000} s after dialling` : undefined;
       case 'live':
         if (now.monoMs - link.lastLineMono >= poolSilentMs) return `the pool was silent for ${poolSilentMs / 1000} s`;
+        if (now.monoMs - (link.uselessSinceMono ?? Infinity) >= poolSilentMs) return `the pool has sent nothing for ${poolSilentMs / 1000} s that can be worked on`;
         return this.parts.delivery.exhausted(link) ? 'the pool has sent no job for as long as it takes shares of the last one' : undefined;
       case 'waiting':
       case 'ended':

@@ -16,6 +16,7 @@ export const COUNTERS = [
   'blockCandidates',
   'jobs',
   'jobsRefused',
+  'poolLinesRefused',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 export type Counters = Record<CounterName, number>;

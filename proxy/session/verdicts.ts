@@ -63,6 +63,7 @@ export class Verdicts {
   tick(link: Link): void {
     const { now, config } = this.state;
     const { poolReplyMs, poolSilentMs } = config.timeouts;
+    let deaf = false;
     for (const [id, share] of link.pending) {
       const ageMs = now.monoMs - share.sentMono;
       if (ageMs < Math.min(poolReplyMs, poolSilentMs)) break;
@@ -70,7 +71,10 @@ export class Verdicts {
       if (ageMs < poolSilentMs) continue;
       link.pending.delete(id);
       this.answered(link, share, UNANSWERED);
+      deaf ||= link.lastAnswerMono < share.sentMono;
     }
+    // It may send jobs all the same: on another connection it may hear again, another pool may hear better.
+    if (deaf) link.end(`the pool has answered no share for ${poolSilentMs / 1000} s`);
   }
 
   private deadline(share: PendingShare): void {

@@ -99,6 +99,29 @@ describe('jobs', () => {
     expect(fixture.farm.state.counters.jobsRefused).toBe(1);
     expect(fixture.heard(session)).toEqual([]);
     expect(link.state).toBe('live');
+    // A pool that sends nothing better for as long as one may be silent is given up, though it talks.
+    for (let sentMs = 0; sentMs < 185_000; sentMs += 5000) {
+      fixture.wait(5000);
+      fixture.fromPool(link, { id: null, method: 'mining.set_difficulty', params: [1] });
+    }
+    expect(link.state).toBe('ended');
+    expect(fixture.farm.poolStatus('a').lastError).toBe('the pool has sent nothing for 180 s that can be worked on');
+    expect(session.state).toBe('mining');
+  });
+
+  it('are waited for through a few lines that are no Stratum, and not through a flood of them', () => {
+    const fixture = new Fixture();
+    const link = fixture.live('a');
+    for (let round = 0; round < 3; round += 1) {
+      for (let line = 0; line < 900; line += 1) fixture.fromPool(link, 'noise');
+      fixture.job(link);
+    }
+    expect(link.state).toBe('live');
+    for (let line = 0; line < 1000; line += 1) fixture.fromPool(link, 'noise');
+    expect(link.state).toBe('ended');
+    expect(fixture.farm.state.counters.poolLinesRefused).toBe(3700);
+    // Ten times as many lines make one more log line.
+    expect(fixture.recorder.logs.filter(({ event }) => event === 'pool sent what cannot be used')).toHaveLength(3 * 3 + 4);
   });
 
   it('that meet the network target are forwarded first and kept whole', () => {

@@ -70,6 +70,22 @@ describe('reply: pool', () => {
     expect(fixture.recorder.of('pool-verdict')).toMatchObject([{ verdict: 'unanswered', reply: { value: true, source: 'deadline' } }]);
   });
 
+  it.each([[true, 'live'], [false, 'ended']])('leaves a pool that answers no share at all, though it sends work (answers others: %s)', (answers, state) => {
+    const fixture = new Fixture(yaml);
+    const link = fixture.live('a');
+    const { send } = mining(fixture, 2);
+    send(0);
+    fixture.wait(1000);
+    send(1);
+    const submits = fixture.submitted(link);
+    if (answers) answer(fixture, link, submits[1]!);
+    for (let second = 0; second < 20; second += 1) {
+      fixture.wait(1000);
+      fixture.job(link);
+    }
+    expect(link.state).toBe(state);
+  });
+
   it('answers what is under way when the process stops, and hears nothing afterwards', () => {
     const fixture = new Fixture(yaml);
     const link = fixture.live('a');
