@@ -1,4 +1,4 @@
-/** The load: a child process with many Stratum connections that submit in a closed loop, or sit idle, or time notifies. */
+/** The load: a child process with many Stratum connections that submit in a closed loop or at a rate, or sit idle, or time notifies. */
 import { connect, type Socket } from 'node:net';
 
 export interface LoadRequest {
@@ -7,6 +7,8 @@ export interface LoadRequest {
   /** Submits under way per connection; 0 to sit idle. */
   readonly depth: number;
   readonly seconds: number;
+  /** Submits of all connections together, whether answered or not. Left out: none but those of `depth`. */
+  readonly sharesPerSecond?: number;
 }
 
 export interface LoadResult {
@@ -19,10 +21,13 @@ export interface LoadResult {
   readonly connectSeconds: number;
   /** Spread of the arrival of later notifies over all connections: first to last, median of the jobs seen. */
   readonly fanOutMs: number | undefined;
+  /** Read and written after the last machine had its first job, all connections. */
+  readonly bytes: number;
 }
 
 /** Latencies kept for the percentiles: every answer in so many. */
 const LATENCY_EVERY = 8;
+let answersSeen = 0;
 
 class Client {
   jobId = '';
@@ -62,7 +67,8 @@ class Client {
         if (line.includes('"result":true')) this.answered += 1;
         else this.refused += 1;
         const sentAt = this.sent.shift();
-        if (sentAt !== undefined && this.answered % LATENCY_EVERY === 0) this.latencies.push(performance.now() - sentAt);
+        answersSeen += 1;
+        if (sentAt !== undefined && answersSeen % LATENCY_EVERY === 0) this.latencies.push(performance.now() - sentAt);
       }
     }
     if (answers > 0 && this.depth > 0) this.submit(answers);
@@ -87,10 +93,27 @@ class Client {
     this.socket.write(out);
   }
 
+  get bytes(): number {
+    return this.socket.bytesRead + this.socket.bytesWritten;
+  }
+
   close(): void {
     this.depth = 0;
     this.socket.destroy();
   }
+}
+
+const PACE_MS = 1;
+
+/** Submits at a rate, one share of each connection in turn; returns what ends it. */
+function pace(clients: readonly Client[], sharesPerSecond: number): () => void {
+  const from = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    const due = Math.floor(((performance.now() - from) / 1000) * sharesPerSecond);
+    for (; sent < due; sent += 1) clients[sent % clients.length]!.submit(1);
+  }, PACE_MS);
+  return () => clearInterval(timer);
 }
 
 function percentile(sorted: readonly number[], p: number): number {
@@ -123,6 +146,8 @@ async function run(request: LoadRequest): Promise<LoadResult> {
   const firstJobs = new Set(arrivals.keys());
   process.send?.({ type: 'ready' });
   const from = performance.now();
+  const bytesBefore = clients.reduce((sum, client) => sum + client.bytes, 0);
+  const endPace = request.sharesPerSecond === undefined ? undefined : pace(clients, request.sharesPerSecond);
   if (request.depth > 0) {
     for (const client of clients) {
       client.depth = request.depth;
@@ -130,9 +155,11 @@ async function run(request: LoadRequest): Promise<LoadResult> {
     }
   }
   await new Promise((resolve) => setTimeout(resolve, request.seconds * 1000));
+  endPace?.();
   const answered = clients.reduce((sum, client) => sum + client.answered, 0);
   const seconds = (performance.now() - from) / 1000;
   const refused = clients.reduce((sum, client) => sum + client.refused, 0);
+  const bytes = clients.reduce((sum, client) => sum + client.bytes, 0) - bytesBefore;
   const latencies = clients.flatMap((client) => client.latencies).sort((a, b) => a - b);
   const spreads = [...arrivals].filter(([job, { count }]) => !firstJobs.has(job) && count === request.connections).map(([, a]) => a.last - a.first);
   spreads.sort((a, b) => a - b);
@@ -145,6 +172,7 @@ async function run(request: LoadRequest): Promise<LoadResult> {
     replyP99Ms: percentile(latencies, 0.99),
     connectSeconds,
     fanOutMs: spreads.length > 0 ? percentile(spreads, 0.5) : undefined,
+    bytes,
   };
 }
 
