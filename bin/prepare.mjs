@@ -37,8 +37,12 @@ function install() {
       ? spawnSync(process.execPath, [npm, ...args], { cwd: ROOT, env, stdio: ['ignore', 2, 2] })
       : spawnSync('npm', args, { cwd: ROOT, env, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
   if (cache !== undefined) rmSync(cache, { recursive: true, force: true });
+  if (result.error !== undefined) {
+    console.error(`npm cannot be run (${result.error.message}). It comes with Node: https://nodejs.org/`);
+    return 1;
+  }
   if (result.status !== 0) {
-    console.error(`npm ci failed (${result.error?.message ?? `exit code ${result.status}`}); its lines above say why.`);
+    console.error(`npm ci failed (${result.signal ?? `exit code ${result.status}`}); its lines above say why.`);
     return 1;
   }
   writeFileSync(INSTALLED, wanted);
