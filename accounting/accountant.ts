@@ -12,7 +12,8 @@ import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
 import { journalDirectory, sentenceOf, Store } from './store.ts';
 import type { UnitBook } from './unit-book.ts';
-import type { CreditedTotal, DeliveredTotal } from './totals.ts';
+import type { LedgerSeries } from './series.ts';
+import { Totals, type CreditedTotal, type DeliveredTotal } from './totals.ts';
 
 export interface AccountantOptions {
   readonly dataDir: string;
@@ -25,17 +26,23 @@ export interface AccountantOptions {
 }
 
 /** As proxy/net/messages.ts has it: this room may not import that one. */
-export interface AccountantFigures {
+export interface AccountantState {
   readonly pid: number;
   readonly caughtUp: boolean;
+  readonly opens: number;
   readonly lagBytes: number;
   readonly lagMs: number;
   readonly foldedRecords: number;
   readonly corruptRanges: number;
   readonly unjournaledShares: number;
   readonly problem: string;
+}
+export interface AccountantFigures extends AccountantState {
   readonly delivered: readonly DeliveredTotal[];
   readonly credited: readonly CreditedTotal[];
+}
+export interface AccountantMetrics extends AccountantState {
+  readonly series: LedgerSeries;
 }
 
 /** A step reads for so long before it returns, so that whoever waits for an answer gets one. */
@@ -51,6 +58,7 @@ const RETRY_MAX_MS = 10_000;
 export class Accountant {
   readonly #options: AccountantOptions;
   readonly #directory: string;
+  readonly #openedMs: number;
   #folding: Folding | undefined;
   #storeProblem = '';
   #sealProblem = '';
@@ -59,11 +67,13 @@ export class Accountant {
   #lookAtMs = -Infinity;
   #sealAtMs = -Infinity;
   #caughtUp = false;
-  #last: AccountantFigures | undefined;
+  #opens = 0;
+  #last: { readonly state: AccountantState; readonly totals: Totals; readonly atMs: number } | undefined;
 
   private constructor(options: AccountantOptions) {
     this.#options = options;
     this.#directory = journalDirectory(options.dataDir);
+    this.#openedMs = options.world.monoMs();
   }
 
   /** Does not fail: what keeps it from working shows in `snapshot` and is tried again by `step`. */
@@ -100,9 +110,21 @@ export class Accountant {
     return this.#folding !== undefined && (this.#folding.writing || !this.#folding.drained);
   }
 
+  /** For people and for the machine-readable status: every row of the totals. */
   snapshot(): AccountantFigures {
+    const { state, totals } = this.#look();
+    return { ...state, delivered: totals.delivered(), credited: totals.credited() };
+  }
+
+  /** For metrics: the totals in their groups. */
+  metrics(): AccountantMetrics {
+    const { state, totals } = this.#look();
+    return { ...state, series: totals.series() };
+  }
+
+  #look(): { readonly state: AccountantState; readonly totals: Totals } {
     const folding = this.#folding;
-    if (folding === undefined) return { ...(this.#last ?? NOTHING), pid: process.pid, caughtUp: this.#caughtUp, lagMs: this.#last?.lagMs ?? 0, problem: this.#storeProblem };
+    if (folding === undefined) return this.#withoutLedger();
     const lag = folding.lag();
     let foldedRecords = 0;
     let corruptRanges = 0;
@@ -110,20 +132,26 @@ export class Accountant {
       foldedRecords += position.records;
       corruptRanges += position.corruptRanges;
     }
-    const figures: AccountantFigures = {
+    const state: AccountantState = {
       pid: process.pid,
       caughtUp: this.#caughtUp,
+      opens: this.#opens,
       lagBytes: lag.bytes,
       lagMs: lag.sinceMs === undefined ? 0 : Math.max(0, Math.round(this.#options.world.wallMs() - lag.sinceMs)),
       foldedRecords,
       corruptRanges,
       unjournaledShares: folding.totals.unjournaledShares,
       problem: oneSentence([this.#sealProblem, ...folding.problems()]),
-      delivered: folding.totals.delivered(),
-      credited: folding.totals.credited(),
     };
-    this.#last = figures;
-    return figures;
+    this.#last = { state, totals: folding.totals, atMs: this.#options.world.monoMs() };
+    return this.#last;
+  }
+
+  /** What was counted before the ledger failed, and since when nothing has been added to it. */
+  #withoutLedger(): { readonly state: AccountantState; readonly totals: Totals } {
+    const { state, totals, atMs } = this.#last ?? { state: NOTHING, totals: new Totals(), atMs: this.#openedMs };
+    const lagMs = state.lagMs + Math.max(0, Math.round(this.#options.world.monoMs() - atMs));
+    return { state: { ...state, pid: process.pid, caughtUp: this.#caughtUp, opens: this.#opens, lagMs, problem: this.#storeProblem }, totals };
   }
 
   /** Lets `use` work on what is published, unless a commit is under way or there is no ledger. */
@@ -150,7 +178,11 @@ export class Accountant {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const store = Store.open(this.#options.dataDir, { busyTimeoutMs: this.#options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     try {
-      return new Folding(store, this.#options.world, this.#options.limits);
+      const folding = new Folding(store, this.#options.world, this.#options.limits);
+      // It may be an older copy of what was open before.
+      this.#caughtUp = false;
+      this.#opens += 1;
+      return folding;
     } catch (error) {
       store.close();
       throw error;
@@ -197,9 +229,7 @@ export class Accountant {
   }
 }
 
-const NOTHING: AccountantFigures = {
-  pid: 0, caughtUp: false, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
-};
+const NOTHING: AccountantState = { pid: 0, caughtUp: false, opens: 0, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '' };
 
 function oneSentence(problems: readonly string[]): string {
   const [first, ...others] = problems.filter((problem) => problem !== '');

@@ -1,19 +1,22 @@
 /** The accountant's process: its configuration in the environment and an IPC channel to the supervisor; it ends by itself when that closes. */
 import type { Config } from '../config/schema.ts';
 import { realWorld } from '../config/world.ts';
-import { Accountant, type AccountantFigures } from './accountant.ts';
+import { Vitals, type VitalsSnapshot } from '../config/vitals.ts';
+import { Accountant, type AccountantFigures, type AccountantMetrics } from './accountant.ts';
 import { openPublisher } from './redis/open.ts';
 import type { PublisherFigures } from './redis/publisher.ts';
 import { sentenceOf } from './store.ts';
 
 /** As proxy/net/messages.ts has them: this room may not import that one. */
-type ToAccountant = { readonly type: 'snapshot'; readonly request: number } | { readonly type: 'machines'; readonly machines: readonly unknown[] } | { readonly type: 'stop' };
+type ToAccountant = { readonly type: 'snapshot' | 'metrics'; readonly request: number } | { readonly type: 'machines'; readonly machines: readonly unknown[] } | { readonly type: 'stop' };
 type FromAccountant =
-  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: Snapshot }
+  | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantFigures & Beside }
+  | { readonly type: 'metrics'; readonly request: number; readonly metrics: AccountantMetrics & Beside }
   | { readonly type: 'ready' }
   | { readonly type: 'fatal'; readonly sentence: string };
 
-interface Snapshot extends AccountantFigures {
+interface Beside {
+  readonly vitals: VitalsSnapshot;
   /** Where the ledger is shared. */
   readonly redis: PublisherFigures | undefined;
 }
@@ -34,7 +37,7 @@ function send(message: FromAccountant): void {
 function isMessage(message: unknown): message is ToAccountant {
   if (typeof message !== 'object' || message === null || !('type' in message)) return false;
   if (message.type === 'machines') return 'machines' in message && Array.isArray(message.machines);
-  return message.type === 'stop' || (message.type === 'snapshot' && 'request' in message && typeof message.request === 'number');
+  return message.type === 'stop' || ((message.type === 'snapshot' || message.type === 'metrics') && 'request' in message && typeof message.request === 'number');
 }
 
 function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
@@ -56,7 +59,8 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
     if (accountant.busy) setImmediate(turn);
     else world.after(publishing || stopAtMs !== undefined ? AWAIT_MS : IDLE_MS, turn);
   };
-  const snapshot = (): Snapshot => ({ ...accountant.snapshot(), redis: publisher?.figures(accountant.between((units) => units)) });
+  const vitals = new Vitals(world);
+  const beside = (): Beside => ({ vitals: vitals.snapshot(), redis: publisher?.figures(accountant.between((units) => units)) });
   const tidyUp = async (): Promise<void> => {
     if (accountant.snapshot().caughtUp) {
       await accountant.retain(config.journal.retainMs, config.journal.compress, (sentence) => process.stderr.write(`${sentence}\n`));
@@ -70,7 +74,8 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
 
   process.on('message', (message: unknown) => {
     if (!isMessage(message)) return;
-    if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: snapshot() });
+    if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: { ...accountant.snapshot(), ...beside() } });
+    else if (message.type === 'metrics') send({ type: 'metrics', request: message.request, metrics: { ...accountant.metrics(), ...beside() } });
     else if (message.type === 'machines') void publisher?.live(message.machines);
     else {
       stopAtMs ??= world.monoMs() + STOP_MS;

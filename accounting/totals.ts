@@ -1,5 +1,6 @@
 /** All-time counts of this host's ledger, kept in memory beside the tables they come from, for the metrics. */
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import { SeriesBook, type LedgerSeries } from './series.ts';
 import type { Store } from './store.ts';
 import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
 
@@ -24,13 +25,20 @@ export interface CreditedTotal {
 export class Totals {
   readonly #delivered = new Map<string, TotalRow>();
   readonly #credited = new Map<string, CreditedTotalRow>();
+  readonly #series = new SeriesBook();
   #unjournaled = 0;
 
   /** The totals as the ledger has them. */
   static read(reader: Store): Totals {
     const totals = new Totals();
-    for (const row of reader.rows('total')) totals.#delivered.set(deliveredKey(row), row);
-    for (const row of reader.rows('credited_total')) totals.#credited.set(creditedKey(row), row);
+    for (const row of reader.rows('total')) {
+      totals.#delivered.set(deliveredKey(row), row);
+      totals.#series.delivered(row);
+    }
+    for (const row of reader.rows('credited_total')) {
+      totals.#credited.set(creditedKey(row), row);
+      totals.#series.credited(row);
+    }
     for (const row of reader.rows('unjournaled_minute')) totals.#unjournaled += row.n;
     return totals;
   }
@@ -38,11 +46,13 @@ export class Totals {
   /** Adds what was committed. */
   add(deltas: Deltas): void {
     for (const row of deltas.total.values()) {
+      this.#series.delivered(row);
       const known = this.#delivered.get(deliveredKey(row));
       if (known === undefined) this.#delivered.set(deliveredKey(row), { ...row });
       else known.n += row.n;
     }
     for (const row of deltas.credited_total.values()) {
+      this.#series.credited(row);
       const known = this.#credited.get(creditedKey(row));
       if (known === undefined) this.#credited.set(creditedKey(row), { ...row });
       else known.n += row.n;
@@ -56,6 +66,10 @@ export class Totals {
 
   delivered(): DeliveredTotal[] {
     return [...this.#delivered.values()].map(({ n, ...row }) => ({ ...row, count: n }));
+  }
+
+  series(): LedgerSeries {
+    return this.#series.read();
   }
 
   credited(): CreditedTotal[] {

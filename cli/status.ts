@@ -3,7 +3,8 @@ import { type LedgerKey, type LedgerRow, readLedger } from '../accounting/ledger
 import { MINUTE_MS } from '../accounting/rows.ts';
 import type { Book } from '../accounting/reader.ts';
 import { askInstance } from '../proxy/net/control.ts';
-import type { HistogramSnapshot, LinkSnapshot, RedisSnapshot } from '../proxy/net/messages.ts';
+import type { HistogramSnapshot } from '../config/timing.ts';
+import type { LinkSnapshot, RedisSnapshot } from '../proxy/net/messages.ts';
 import type { InstanceStatus } from '../proxy/net/status.ts';
 import { openBook } from './book.ts';
 import { bytes, count, rateWithInterval, table } from './format.ts';

@@ -1,4 +1,5 @@
 /** Samples as text: Prometheus' own format, and OpenMetrics for who asks for it. Formats only; knows no figure. */
+import type { HistogramSnapshot } from '../config/timing.ts';
 import { CATALOGUE, type LabelsOf, type MetricEntry, type MetricName, type NameOfType } from './catalogue.ts';
 
 export type Format = 'text' | 'openmetrics';
@@ -6,13 +7,6 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   text: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
-
-/** Not cumulative; one more count than bounds. */
-export interface HistogramInput {
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
-  readonly sumSeconds: number;
-}
 
 /** One scrape's samples by metric; what gets none is exported without samples, with its help. */
 export class Exposition {
@@ -23,7 +17,7 @@ export class Exposition {
   }
 
   /** Counts of one series, turned into the cumulative ones that Prometheus takes. */
-  histogram<N extends NameOfType<'histogram'>>(name: N, labels: LabelsOf<N>, input: HistogramInput): void {
+  histogram<N extends NameOfType<'histogram'>>(name: N, labels: LabelsOf<N>, input: HistogramSnapshot): void {
     const own = labelText(labels);
     const before = own === '' ? '' : `${own},`;
     let count = 0;
@@ -33,6 +27,11 @@ export class Exposition {
     });
     this.#push(name, `${name}_sum`, own, input.sumSeconds);
     this.#push(name, `${name}_count`, own, count);
+  }
+
+  /** Samples of some metrics, one a line, the same in both formats. */
+  samples(names: readonly MetricName[]): string {
+    return names.flatMap((name) => this.#lines.get(name) ?? []).join('\n');
   }
 
   text(format: Format): string {

@@ -2,7 +2,7 @@
 import type { World } from '../../config/world.ts';
 import type { Fact } from '../../proxy/session/facts.ts';
 import type { JournalFs } from './fs.ts';
-import type { TimingSnapshot } from './timing.ts';
+import type { HistogramSnapshot } from '../../config/timing.ts';
 
 export interface WriterOptions {
   /** Created (mode 0700) when missing. */
@@ -36,7 +36,7 @@ export interface WriterStats {
   readonly segments: number;
   /** Bytes of records made durable. */
   readonly writtenBytes: number;
-  readonly syncSeconds: TimingSnapshot;
+  readonly syncSeconds: HistogramSnapshot;
   /** Facts appended and neither durable nor reported as unjournaled. */
   readonly waiting: number;
   readonly unjournaled: number;

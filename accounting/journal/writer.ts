@@ -8,6 +8,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pid } from 'node:process';
+import { Timing } from '../../config/timing.ts';
 import type { Timer } from '../../config/world.ts';
 import type { Fact } from '../../proxy/session/facts.ts';
 import { ByteWriter } from './bytes.ts';
@@ -18,7 +19,6 @@ import { realFs } from './fs.ts';
 import type { JournalFs } from './fs.ts';
 import { processStart } from './liveness.ts';
 import { OutputSegment } from './segment.ts';
-import { Timing } from './timing.ts';
 import type { WriterOptions, WriterStats } from './writer-types.ts';
 
 export type { WriterOptions, WriterStats } from './writer-types.ts';
@@ -56,7 +56,7 @@ export class JournalWriter {
   private readonly options: WriterOptions;
   private readonly fs: JournalFs;
   private readonly pidStart = processStart(pid);
-  private readonly timing = new Timing();
+  private readonly timing = new Timing('fsync');
   private gather = new Batch();
   private spare = new Batch();
   private sequence = 0;

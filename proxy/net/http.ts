@@ -2,9 +2,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HostPort } from '../../config/fields.ts';
-import { CONTENT_TYPES, formatFor } from '../../metrics/exposition.ts';
-import { renderMetrics } from '../../metrics/exporter.ts';
 import { InstanceError, sentenceOf } from './instance.ts';
+import type { ScrapeAnswer } from './scrape.ts';
 import type { InstanceStatus } from './status.ts';
 
 /** A scraper's request is a few hundred bytes; whoever dawdles is cut off. */
@@ -13,6 +12,8 @@ const CONNECTIONS_MAX = 64;
 
 export interface HttpSource {
   status(): Promise<InstanceStatus>;
+  /** The body of /metrics, in the format that an Accept header prefers. */
+  scrape(accept: string): Promise<ScrapeAnswer>;
   /** Both children run and do not crash in a loop. */
   alive(): boolean;
   /** '' when ready, else the sentence that says why not. */
@@ -76,7 +77,7 @@ async function answerTo({ method, url, headers }: IncomingMessage, source: HttpS
   if (method !== 'GET' && method !== 'HEAD') return text(405, 'Only GET and HEAD are served here.');
   switch (path) {
     case '/metrics':
-      return metrics(await source.status(), headers.accept ?? '');
+      return source.scrape(headers.accept ?? '');
     case '/healthz': {
       const { problems } = await source.status();
       return text(source.alive() ? 200 : 503, problems.length === 0 ? 'well' : problems.join('\n'));
@@ -90,14 +91,6 @@ async function answerTo({ method, url, headers }: IncomingMessage, source: HttpS
     default:
       return text(404, 'Served here: /metrics /healthz /readyz');
   }
-}
-
-/** A scrape without the ledger's totals would look like counters that vanished; so it fails, and says why. */
-function metrics(status: InstanceStatus, accept: string): Answer {
-  if (status.accountant === undefined) return text(503, 'The accountant does not answer, so the ledger counters cannot be exported now.');
-  if (!status.accountant.caughtUp) return text(503, 'The accountant has not caught up with the journal, so the ledger counters are not final yet.');
-  const format = formatFor(accept);
-  return { code: 200, type: CONTENT_TYPES[format], body: renderMetrics({ ...status, accountant: status.accountant }, format) };
 }
 
 function text(code: Answer['code'], body: string): Answer {

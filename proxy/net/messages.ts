@@ -1,14 +1,10 @@
 /** What the supervisor, the proxy processes and the accountant say to each other over Node's own IPC channel (JSON, so no bigint). */
+import type { HistogramSnapshot } from '../../config/timing.ts';
+import type { VitalsSnapshot } from '../../config/vitals.ts';
+import type { LedgerSeries } from '../../accounting/series.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
 import type { CounterName } from '../session/sink.ts';
 import type { LinkState } from '../session/states.ts';
-
-export interface HistogramSnapshot {
-  /** Upper bounds in seconds, ascending; one more count than bounds (the last is +Inf). Not cumulative. */
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
-  readonly sumSeconds: number;
-}
 
 export interface LinkSnapshot {
   /** 0: the pool has no link and waits to be dialled. */
@@ -43,6 +39,17 @@ export interface ProxySnapshot {
   readonly closes: Readonly<Record<string, number>>;
   readonly fsync: HistogramSnapshot;
   readonly replies: HistogramSnapshot;
+  readonly measures: {
+    /** Time from forwarding a share to the pool's verdict, by pool. */
+    readonly roundTrips: Readonly<Record<string, HistogramSnapshot>>;
+    /** Time from reading a job to having written it to the last session. */
+    readonly fanout: HistogramSnapshot;
+    /** By pool, monotone within this process. */
+    readonly reconnects: Readonly<Record<string, number>>;
+    /** Sessions on a pool that is not the first of their route, by pool. */
+    readonly failover: Readonly<Record<string, number>>;
+  };
+  readonly vitals: VitalsSnapshot;
   readonly journal: {
     readonly state: 'open' | 'failed';
     readonly segment: string;
@@ -106,10 +113,12 @@ export interface CreditedTotal {
   readonly count: number;
 }
 
-export interface AccountantSnapshot {
+interface AccountantState {
   readonly pid: number;
-  /** Folded everything that was durable when this accountant started: totals may be exported. */
+  /** Folded everything that was durable when this accountant opened the ledger: totals may be exported. */
   readonly caughtUp: boolean;
+  /** How often it has opened the ledger: whatever it counted before may be counted anew. */
+  readonly opens: number;
   readonly lagBytes: number;
   /** Age of the oldest record not folded; 0 when none. */
   readonly lagMs: number;
@@ -118,10 +127,19 @@ export interface AccountantSnapshot {
   readonly unjournaledShares: number;
   /** '' or what stops the fold (one sentence). */
   readonly problem: string;
-  readonly delivered: readonly DeliveredTotal[];
-  readonly credited: readonly CreditedTotal[];
+  readonly vitals: VitalsSnapshot;
   /** Where the ledger is shared. */
   readonly redis?: RedisSnapshot | undefined;
+}
+
+export interface AccountantSnapshot extends AccountantState {
+  readonly delivered: readonly DeliveredTotal[];
+  readonly credited: readonly CreditedTotal[];
+}
+
+/** What a scrape takes of the accountant. */
+export interface AccountantMetrics extends AccountantState {
+  readonly series: LedgerSeries;
 }
 
 /** Publication to the shared ledger. Counts are since the accountant started. */
@@ -144,10 +162,11 @@ export interface RedisSnapshot {
 export type ToAccountant =
   /** Where the ledger is shared: this host's machines, for the others to see. */
   | { readonly type: 'machines'; readonly machines: readonly MachineSnapshot[] }
-  | { readonly type: 'snapshot'; readonly request: number }
+  | { readonly type: 'snapshot' | 'metrics'; readonly request: number }
   | { readonly type: 'stop' };
 
 export type FromAccountant =
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantSnapshot }
+  | { readonly type: 'metrics'; readonly request: number; readonly metrics: AccountantMetrics }
   | { readonly type: 'ready' }
   | { readonly type: 'fatal'; readonly sentence: string };

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/schema.ts';
+import { Vitals } from '../../config/vitals.ts';
 import type { Timer, World } from '../../config/world.ts';
 import { Admissions } from '../../accounting/journal/admissions.ts';
 import { JournalWriter } from '../../accounting/journal/writer.ts';
@@ -41,6 +42,7 @@ export class ProxyProcess implements Sink {
   private readonly listeners: Listeners;
   private readonly dialer: Dialer;
   private readonly admissions: Admissions;
+  private readonly vitals: Vitals;
   private writer!: JournalWriter;
   private ticking: Timer | undefined;
   private stopped = false;
@@ -56,6 +58,7 @@ export class ProxyProcess implements Sink {
     this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt }, this.now());
     this.listeners = new Listeners(config, this.farm, world, () => this.flush());
     this.admissions = this.openAdmissions();
+    this.vitals = new Vitals(world);
     this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
   }
 
@@ -125,6 +128,7 @@ export class ProxyProcess implements Sink {
   private flush(): void {
     this.dialer.flush();
     this.listeners.flush();
+    this.farm.state.measures.written(() => this.options.world.monoMs());
   }
 
   /** Takes no more, makes durable and answers what came, closes. */
@@ -142,7 +146,7 @@ export class ProxyProcess implements Sink {
   }
 
   snapshot(): ProxySnapshot {
-    return proxySnapshot(this.farm, this.writer.stats(), this.listeners.closes, { process: this.uuid, startedMs: this.startedMs }, this.now());
+    return proxySnapshot(this.farm, this.writer.stats(), this.listeners.closes, { process: this.uuid, startedMs: this.startedMs, vitals: this.vitals.snapshot() }, this.now());
   }
 
   machines(): MachineSnapshot[] {

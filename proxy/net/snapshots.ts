@@ -3,7 +3,6 @@ import { pid } from 'node:process';
 import type { WriterStats } from '../../accounting/journal/writer.ts';
 import type { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
-import { REPLY_BOUNDS } from '../session/replies.ts';
 import type { Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
 import type { LinkSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
@@ -30,21 +29,27 @@ function waitingSnapshot(farm: Farm, { pool, url }: { readonly pool: string; rea
   return { link: 0, pool, url, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, pending: 0, ...farm.poolStatus(pool) };
 }
 
+function reconnects(farm: Farm): Record<string, number> {
+  return Object.fromEntries(Object.keys(farm.state.config.pools).map((pool) => [pool, farm.poolStatus(pool).reconnects]));
+}
+
 export function proxySnapshot(
   farm: Farm,
   stats: WriterStats,
   closes: ReadonlyMap<string, number>,
-  identity: { process: string; startedMs: number },
+  identity: Pick<ProxySnapshot, 'process' | 'startedMs' | 'vitals'>,
   now: Now,
 ): ProxySnapshot {
   const { state } = farm;
   const groups: Record<string, number> = {};
+  const failover: Record<string, number> = {};
   for (const session of state.sessions) {
     if (session.state !== 'mining') continue;
     const key = `${session.site}\t${session.route?.lessee ?? ''}`;
     groups[key] = (groups[key] ?? 0) + 1;
+    const pool = session.link?.pool;
+    if (pool !== undefined && pool !== session.route?.pools[0]) failover[pool] = (failover[pool] ?? 0) + 1;
   }
-  const { boundsSeconds, counts, sumSeconds } = stats.syncSeconds;
   return {
     ...identity,
     pid,
@@ -53,8 +58,9 @@ export function proxySnapshot(
     links: [...farm.links().map((link) => linkSnapshot(farm, link, now)), ...farm.waitingPools().map((waiting) => waitingSnapshot(farm, waiting))],
     counters: { ...state.counters },
     closes: Object.fromEntries(closes),
-    fsync: { bounds: boundsSeconds, counts, sumSeconds },
-    replies: { bounds: REPLY_BOUNDS, counts: [...state.replies.latencyCounts], sumSeconds: state.replies.latencySumSeconds },
+    fsync: stats.syncSeconds,
+    replies: state.replies.latency.snapshot(),
+    measures: { ...state.measures.snapshot(), reconnects: reconnects(farm), failover },
     journal: {
       state: stats.state === 'open' ? 'open' : 'failed',
       segment: stats.segment,

@@ -1,6 +1,7 @@
 /** How the two kinds of child process are started: the proxy through node:cluster (shared listeners), the accountant by fork. */
 import { fork } from 'node:child_process';
 import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
 import { sentenceOf } from './instance.ts';
@@ -9,6 +10,12 @@ export interface SpawnOptions {
   /** Compiled module to run. */
   readonly module: string;
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** The product's own compiled modules. */
+export function ownModules(): { proxy: string; accountant: string } {
+  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+  return { proxy: path('./proxy-main.js'), accountant: path('../../accounting/main.js') };
 }
 
 /** The configuration as the children take it: an environment only its owner can read, unlike arguments, which `ps` shows to all. */

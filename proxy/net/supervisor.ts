@@ -1,5 +1,4 @@
 /** The supervisor: starts, watches, restarts and stops the proxy process and the accountant, and answers for them. */
-import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import { Child } from './child.ts';
@@ -8,11 +7,11 @@ import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
 import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
-import type { AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot, ToAccountant } from './messages.ts';
+import type { AccountantMetrics, AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot, ToAccountant } from './messages.ts';
 import { Requests } from './requests.ts';
-import { configEnvironment, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
+import { Scrapes } from './scrape.ts';
+import { configEnvironment, ownModules, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
 import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
-import { CounterTotals } from './totals.ts';
 import { version } from './version.ts';
 
 /** A child that does not listen by then will not: the start fails. */
@@ -82,10 +81,11 @@ class RunningInstance implements Supervisor {
   readonly #startedMs: number;
   readonly #proxy: Child;
   readonly #accountant: Child;
-  readonly #totals = new CounterTotals();
+  readonly #scrapes: Scrapes;
   #sharing: Timer | undefined;
   readonly #machines: Requests<readonly MachineSnapshot[]>;
   readonly #snapshots: Requests<AccountantSnapshot>;
+  readonly #metrics: Requests<AccountantMetrics>;
   readonly stopped: Promise<void>;
   #settleStopped: () => void = () => undefined;
   #stopping: Promise<void> | undefined;
@@ -105,6 +105,8 @@ class RunningInstance implements Supervisor {
     this.#startedMs = world.wallMs();
     this.#machines = new Requests(world, ANSWER_LIMIT_MS);
     this.#snapshots = new Requests(world, ANSWER_LIMIT_MS);
+    this.#metrics = new Requests(world, ANSWER_LIMIT_MS);
+    this.#scrapes = this.#newScrapes();
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
@@ -181,7 +183,7 @@ class RunningInstance implements Supervisor {
       case 'snapshot':
         this.#proxySnapshot = message.snapshot;
         this.#proxySnapshotMonoMs = this.#options.world.monoMs();
-        this.#totals.observe(message.snapshot);
+        this.#scrapes.totals.proxy('proxy', message.snapshot);
         return;
       case 'machines':
         this.#machines.answer(message.request, message.machines);
@@ -200,6 +202,9 @@ class RunningInstance implements Supervisor {
         return;
       case 'snapshot':
         this.#snapshots.answer(message.request, message.snapshot);
+        return;
+      case 'metrics':
+        this.#metrics.answer(message.request, message.metrics);
         return;
       case 'fatal':
         this.#fatal('accountant', message.sentence);
@@ -224,7 +229,7 @@ class RunningInstance implements Supervisor {
   }
 
   #accountantCrashed(sentence: string): void {
-    this.#snapshots.abandon();
+    for (const questions of [this.#snapshots, this.#metrics]) questions.abandon();
     this.#options.log.error(sentence);
   }
 
@@ -264,14 +269,27 @@ class RunningInstance implements Supervisor {
       problems: findProblems({ proxy, accountant, proxyChild: this.#proxy, accountantChild: this.#accountant, freeBytesMin: config.journal.freeBytesMin }),
       restarts: { proxy: this.#proxy.restarts, accountant: this.#accountant.restarts },
       proxy,
-      totals: this.#totals.totals(),
+      totals: this.#scrapes.totals.totals(),
       accountant,
     };
+  }
+
+  #newScrapes(): Scrapes {
+    const { config, world, log } = this.#options;
+    return new Scrapes({
+      dataDirectory: config.data,
+      world,
+      metrics: () => this.#metrics.ask((request) => this.#accountant.send({ type: 'metrics', request } satisfies ToAccountant)),
+      proxies: () => [this.#freshProxySnapshot()].flatMap((proxy) => (proxy === undefined ? [] : [['proxy', proxy] as const])),
+      restarts: () => ({ proxy: this.#proxy.restarts, accountant: this.#accountant.restarts }),
+      complain: (sentence) => log.error(sentence),
+    });
   }
 
   #metricsSource(): Parameters<typeof startHttp>[1] {
     return {
       status: () => this.status(),
+      scrape: (accept) => this.#scrapes.answer(accept),
       alive: () => this.#proxy.running && this.#accountant.running && !this.#proxy.looping && !this.#accountant.looping,
       ready: isReady,
     };
@@ -321,14 +339,8 @@ class RunningInstance implements Supervisor {
 
   #closeServers(): void {
     this.#sharing?.cancel();
-    this.#machines.abandon();
-    this.#snapshots.abandon();
+    for (const questions of [this.#machines, this.#snapshots, this.#metrics]) questions.abandon();
     this.#control?.close();
     this.#http?.close();
   }
-}
-
-function ownModules(): { proxy: string; accountant: string } {
-  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-  return { proxy: path('./proxy-main.js'), accountant: path('../../accounting/main.js') };
 }

@@ -100,6 +100,7 @@ export class Delivery {
   broadcast(link: Link, job: LiveJob, clean: boolean): void {
     this.awaiting.delete(link);
     link.lastBroadcastMono = this.state.now.monoMs;
+    if (link.sessions.size > 0) this.state.measures.broadcast(this.state.now.monoMs);
     for (const session of link.sessions) this.send(session, link, job, clean);
   }
 

@@ -159,6 +159,7 @@ export class Pools implements LinkOwner {
   }
 
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void {
+    this.state.measures.answered(link.pool, this.state.now.monoMs - share.sentMono);
     this.parts.verdicts.answered(link, share, answer);
   }
 

@@ -2,6 +2,7 @@
  * Answers that wait until the journal holds what they claim. A share whose record could not be written is answered
  * all the same (mining goes on) and counted as unjournaled.
  */
+import { Timing } from '../../config/timing.ts';
 import { formatError, formatTrue, type Id } from '../protocol/downstream.ts';
 import type { Admission, Fact, Unadmitted } from './facts.ts';
 import type { Session } from './session.ts';
@@ -22,12 +23,8 @@ export interface WaitingReply {
 
 type Claim = Pick<Unadmitted, 'site' | 'lessee' | 'exponent' | 'verdict'>;
 
-/** Upper bounds in seconds of the reply latency histogram. */
-export const REPLY_BOUNDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
-
 export class Replies {
-  readonly latencyCounts: number[] = Array.from({ length: REPLY_BOUNDS.length + 1 }, () => 0);
-  latencySumSeconds = 0;
+  readonly latency = new Timing('reply');
   private waiting: WaitingReply[] = [];
   private head = 0;
   private lastSequence = 0;
@@ -103,11 +100,7 @@ export class Replies {
     const { session, refusal, id } = reply;
     if (id === undefined) return;
     session.pendingReplies -= 1;
-    const seconds = (monoMs - reply.sinceMono) / 1000;
-    let bucket = 0;
-    while (bucket < REPLY_BOUNDS.length && seconds > REPLY_BOUNDS[bucket]!) bucket += 1;
-    this.latencyCounts[bucket]! += 1;
-    this.latencySumSeconds += seconds;
+    this.latency.observe((monoMs - reply.sinceMono) / 1000);
     if (session.state === 'closed') return;
     if (refusal === undefined) this.counters.sharesAnsweredTrue += 1;
     this.sink.toSession(session, refusal === undefined ? formatTrue(id) : formatError(id, refusal.code, refusal.text));

@@ -7,6 +7,7 @@ import type { Fact } from './facts.ts';
 import type { Layout } from './layouts.ts';
 import type { Link } from './link.ts';
 import { jobFact, jobWithLink } from './live-facts.ts';
+import { Measures } from './measures.ts';
 import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
 import { compileRoutes, type Route } from './routes.ts';
@@ -62,6 +63,7 @@ export class FarmState {
   /** Machines that were closed to come back with a smaller layout: how many, by address and firmware. Oldest first. */
   readonly returns = new Map<string, ExpectedReturns>();
   readonly departed = new Departed();
+  readonly measures = new Measures();
   /** The instant of the event being handled. */
   now: Now;
   /** Sequence of the last fact appended to the journal. */

@@ -1,92 +1,69 @@
 /** The body of /metrics: figures, sums, escaping, and what is left out. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../../metrics/catalogue.ts';
-import { type MetricsInput, renderMetrics } from '../../metrics/exporter.ts';
+import { exportMetrics, type MetricsInput } from '../../metrics/exporter.ts';
 import { formatFor } from '../../metrics/exposition.ts';
 import { zeroCounters } from '../../proxy/session/sink.ts';
 import { promtool } from '../rig/prometheus.ts';
 
-type Delivered = MetricsInput['accountant']['delivered'][number];
-type Link = NonNullable<MetricsInput['proxy']>['links'][number];
+type Proxy = MetricsInput['proxies'][number];
+type Link = Proxy['links'][number];
 
+const HISTOGRAM = { bounds: [0.001, 1], counts: [5, 3, 2], sumSeconds: 0.25 };
 const QUIET: MetricsInput = {
   version: '1.2.3',
   startedMs: 1_700_000_000_500,
-  restarts: { proxy: 2, accountant: 0 },
-  proxy: undefined,
-  totals: { counters: zeroCounters(), closes: {}, fsync: undefined, replies: undefined },
-  accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [] },
+  residentBytes: { supervisor: 5e7 },
+  proxies: [],
+  totals: {
+    counters: zeroCounters(), closes: {}, reconnects: {}, roundTrips: {}, writtenBytes: 0, fsync: undefined, replies: undefined, fanout: undefined,
+    redis: undefined, cpuSeconds: {}, loops: {}, restarts: { proxy: 2, accountant: 0 },
+  },
+  accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], credited: [] } },
+};
+const PROXY: Proxy = { sessionsByGroup: {}, links: [], measures: { failover: {} }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
+const SERIES: MetricsInput['accountant']['series'] = {
+  delivered: [['north', 'acme', 'accepted', 8, 196608.5], ['north', 'acme', 'unknown-job', 2, null]],
+  credited: [['main', 'accepted', 'none', 12, 131072.307]],
 };
 
-function delivered(exponent: number, count: number, more: Partial<Delivered> = {}): Delivered {
-  return { site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', exponent, count, ...more };
-}
-
 function link(more: Partial<Link>): Link {
-  return { pool: 'main', state: 'live', sessions: 0, pending: 0, reconnects: 0, jobAgeMs: undefined, ...more };
+  return { pool: 'main', state: 'live', sessions: 0, pending: 0, jobAgeMs: undefined, ...more };
 }
 
 /** `name{labels}` → value. */
 function samples(input: Partial<MetricsInput>): Map<string, number> {
-  const text = renderMetrics({ ...QUIET, ...input }, 'text');
+  const text = exportMetrics({ ...QUIET, ...input }).text('text');
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
 }
 
 describe('the exporter', () => {
   it('gives every metric of the catalogue its help and type, also without samples', () => {
-    const text = renderMetrics(QUIET, 'text');
+    const text = exportMetrics(QUIET).text('text');
     for (const { name, type } of CATALOGUE) expect(text).toContain(`# TYPE ${name} ${type}\n`);
     expect(text.endsWith('\n')).toBe(true);
   });
 
-  it('sums shares and work over exponents, exactly', () => {
-    const found = samples({
-      accountant: { ...QUIET.accountant, delivered: [delivered(16, 3), delivered(-20, 5), delivered(16, 1, { lessee: '' }), delivered(0, 9, { verdict: 'stale' })] },
-    });
-    const at = 'site="north",lessee="acme"';
-    expect(found.get(`weighbridge_shares_total{${at},verdict="accepted"}`)).toBe(8);
-    expect(found.get(`weighbridge_work_total{${at},verdict="accepted"}`)).toBe(3 * 65536 + 5 / 2 ** 20);
-    expect(found.get(`weighbridge_shares_total{${at},verdict="stale"}`)).toBe(9);
-    expect(found.get('weighbridge_work_total{site="north",lessee="",verdict="accepted"}')).toBe(65536);
-  });
-
-  it('knows no work of shares without a job', () => {
-    const found = samples({ accountant: { ...QUIET.accountant, delivered: [delivered(0, 2, { pool: '', verdict: 'unknown-job' })] } });
+  it('shows the ledger as counters', () => {
+    const found = samples({ accountant: { ...QUIET.accountant, series: SERIES } });
+    expect(found.get('weighbridge_shares_total{site="north",lessee="acme",verdict="accepted"}')).toBe(8);
+    expect(found.get('weighbridge_work_total{site="north",lessee="acme",verdict="accepted"}')).toBe(196608.5);
     expect(found.get('weighbridge_shares_total{site="north",lessee="acme",verdict="unknown-job"}')).toBe(2);
-    expect([...found.keys()].some((key) => key.startsWith('weighbridge_work_total'))).toBe(false);
-  });
-
-  it('adds work beyond 2^53 without losing a share on the way', () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.integer({ min: -32, max: 62 }), fc.integer({ min: 0, max: 2 ** 40 })), { minLength: 1, maxLength: 20 }), (counts) => {
-        const found = samples({ accountant: { ...QUIET.accountant, delivered: counts.map(([exponent, count]) => delivered(exponent, count)) } });
-        const exact = counts.reduce((sum, [exponent, count]) => sum + (BigInt(count) << BigInt(exponent + 32)), 0n);
-        expect(found.get('weighbridge_work_total{site="north",lessee="acme",verdict="accepted"}')).toBe(Number(exact) / 2 ** 32);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  it('sums upstream difficulties as decimal texts', () => {
-    const credited: MetricsInput['accountant']['credited'] = [
-      { pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '0.1', count: 3 },
-      { pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '65536', count: 2 },
-      { pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '1e-3', count: 7 },
-      { pool: 'main', verdict: 'rejected', reason: 'stale', difficulty: '65536', count: 4 },
-      { pool: 'main', verdict: 'rejected', reason: 'other', difficulty: 'nonsense', count: 1 },
-    ];
-    const found = samples({ accountant: { ...QUIET.accountant, credited } });
-    expect(found.get('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"}')).toBe(131072.307);
-    expect(found.get('weighbridge_pool_work_total{pool="main",verdict="rejected",reason="stale"}')).toBe(262144);
+    expect(found.has('weighbridge_work_total{site="north",lessee="acme",verdict="unknown-job"}')).toBe(false);
     expect(found.get('weighbridge_pool_shares_total{pool="main",verdict="accepted",reason="none"}')).toBe(12);
-    expect(found.get('weighbridge_pool_shares_total{pool="main",verdict="rejected",reason="stale"}')).toBe(4);
+    expect(found.get('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"}')).toBe(131072.307);
+  });
+
+  it('leaves the ledger out while it is far behind the journal, rather than showing it standing still', () => {
+    const found = samples({ accountant: { ...QUIET.accountant, series: SERIES, lagMs: 30_001, problem: 'disk I/O error' } });
+    expect([...found.keys()].filter((key) => /^weighbridge_(pool_)?(shares|work)_total/.test(key))).toEqual([]);
+    expect(found.get('weighbridge_journal_lag_seconds')).toBe(30.001);
+    expect(found.get('weighbridge_ledger_writable')).toBe(0);
   });
 
   it('turns counts per bucket into cumulative ones', () => {
-    const fsync = { bounds: [0.001, 1], counts: [5, 3, 2], sumSeconds: 0.25 };
-    const found = samples({ totals: { ...QUIET.totals, fsync } });
+    const found = samples({ totals: { ...QUIET.totals, fsync: HISTOGRAM } });
     const name = 'weighbridge_journal_fsync_seconds';
     expect([...found].filter(([key]) => key.startsWith(name))).toEqual([
       [`${name}_bucket{le="0.001"}`, 5],
@@ -97,25 +74,32 @@ describe('the exporter', () => {
     ]);
   });
 
-  it('joins the links of a pool, and takes its freshest job', () => {
-    const links = [
-      link({ sessions: 6, pending: 3, reconnects: 1, jobAgeMs: 9000 }),
-      link({ sessions: 5, pending: 4, jobAgeMs: 2000 }),
-      link({ state: 'waiting', reconnects: 5 }),
-      link({ pool: 'backup', state: 'dialling' }),
-    ];
-    const found = samples({ proxy: { sessions: 5, sessionsByGroup: { 'north\tacme': 3, '\t': 2 }, links, journal: { state: 'failed', writtenBytes: 99, waitingShares: 4, freeBytes: 77 } } });
+  it('joins the links of a pool over all proxy processes, and takes its freshest job', () => {
+    const first: Proxy = {
+      sessionsByGroup: { 'north\tacme': 3, '\t': 2 },
+      links: [link({ sessions: 6, pending: 3, jobAgeMs: 9000 }), link({ state: 'waiting' })],
+      measures: { failover: { backup: 2 } },
+      journal: { state: 'failed', waitingShares: 4, freeBytes: 77 },
+    };
+    const second: Proxy = {
+      sessionsByGroup: { 'north\tacme': 1 },
+      links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling' })],
+      measures: { failover: { backup: 1 } },
+      journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
+    };
+    const found = samples({ proxies: [first, second] });
     expect(found.get('weighbridge_links{pool="main",state="live"}')).toBe(2);
     expect(found.get('weighbridge_links{pool="main",state="waiting"}')).toBe(1);
     expect(found.get('weighbridge_link_pending_shares{pool="main"}')).toBe(7);
     expect(found.get('weighbridge_link_sessions{pool="main"}')).toBe(11);
-    expect(found.get('weighbridge_link_reconnects_total{pool="main"}')).toBe(6);
     expect(found.get('weighbridge_job_age_seconds{pool="main"}')).toBe(2);
     expect(found.has('weighbridge_job_age_seconds{pool="backup"}')).toBe(false);
-    expect(found.get('weighbridge_sessions{site="north",lessee="acme"}')).toBe(3);
+    expect(found.get('weighbridge_failover_sessions{pool="backup"}')).toBe(3);
+    expect(found.get('weighbridge_sessions{site="north",lessee="acme"}')).toBe(4);
     expect(found.get('weighbridge_sessions{site="",lessee=""}')).toBe(2);
     expect(found.get('weighbridge_journal_writable')).toBe(0);
-    expect(found.get('weighbridge_journal_written_bytes_total')).toBe(99);
+    expect(found.get('weighbridge_journal_free_bytes')).toBe(77);
+    expect(found.get('weighbridge_journal_waiting_shares')).toBe(5);
   });
 
   it('leaves out the gauges of a proxy process that is down, and keeps the counters', () => {
@@ -146,30 +130,25 @@ describe('the exporter', () => {
   });
 
   it('is what promtool finds no fault with', () => {
-    const links = [link({ jobAgeMs: 1 })];
-    const fsync = { bounds: [0.001, 1], counts: [5, 3, 2], sumSeconds: 0.25 };
-    const text = renderMetrics(
-      {
-        ...QUIET,
-        proxy: { sessions: 5, sessionsByGroup: { 'north\tacme': 3 }, links, journal: { state: 'open', writtenBytes: 9, waitingShares: 4, freeBytes: 77 } },
-        totals: { ...QUIET.totals, fsync, replies: fsync, closes: { idle: 1 } },
-        accountant: {
-          ...QUIET.accountant,
-          delivered: [delivered(3, 4)],
-          credited: [{ pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '0.1', count: 3 }],
-          redis: { lagRows: 0, lagSeconds: 0, publishedRows: 1, expiredRows: 0, missingFound: 0, errors: 0, problem: '' },
-        },
+    const redis = { publishedRows: 1, expiredRows: 0, missingFound: 0, errors: 0 };
+    const byName = { proxy: HISTOGRAM };
+    const text = exportMetrics({
+      ...QUIET,
+      proxies: [{ ...PROXY, sessionsByGroup: { 'north\tacme': 3 }, links: [link({ jobAgeMs: 1 })], measures: { failover: { main: 1 } } }],
+      totals: {
+        ...QUIET.totals, closes: { idle: 1 }, reconnects: { main: 1 }, roundTrips: { main: HISTOGRAM }, fsync: HISTOGRAM, replies: HISTOGRAM, fanout: HISTOGRAM,
+        redis, cpuSeconds: { proxy: 1.5 }, loops: byName,
       },
-      'text',
-    );
+      accountant: { ...QUIET.accountant, series: SERIES, redis: { lagRows: 0, lagSeconds: 0, problem: '' } },
+    }).text('text');
     expect(promtool(['check', 'metrics'], text)).toBe('');
   });
 });
 
 describe('OpenMetrics', () => {
   it('names the family of a counter without its suffix, and ends', () => {
-    const text = renderMetrics({ ...QUIET, accountant: { ...QUIET.accountant, delivered: [delivered(0, 2)] } }, 'openmetrics');
-    expect(text).toContain('# TYPE weighbridge_work counter\nweighbridge_work_total{site="north",lessee="acme",verdict="accepted"} 2\n');
+    const text = exportMetrics({ ...QUIET, accountant: { ...QUIET.accountant, series: SERIES } }).text('openmetrics');
+    expect(text).toContain('# TYPE weighbridge_work counter\nweighbridge_work_total{site="north",lessee="acme",verdict="accepted"} 196608.5\n');
     expect(text.endsWith('\n# EOF\n')).toBe(true);
   });
 

@@ -9,12 +9,14 @@ const LINK: LinkSnapshot = {
   link: 1, pool: 'main', url: 'stratum+tcp://a:1', state: 'live', sessions: 0, difficulty: '1', extranonce1: '', jobAgeMs: 0, pending: 0, reconnects: 0, lastError: '',
 };
 const HISTOGRAM = { bounds: [], counts: [0], sumSeconds: 0 };
+const VITALS = { residentBytes: 0, cpuSeconds: 0, loop: HISTOGRAM };
 const PROXY: ProxySnapshot = {
   process: 'p', pid: 1, startedMs: 0, sessions: 0, sessionsByGroup: {}, links: [LINK], counters: zeroCounters(), closes: {}, fsync: HISTOGRAM, replies: HISTOGRAM,
+  measures: { roundTrips: {}, fanout: HISTOGRAM, reconnects: {}, failover: {} }, vitals: VITALS,
   journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 5000 },
 };
 const ACCOUNTANT: AccountantSnapshot = {
-  pid: 2, caughtUp: true, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
+  pid: 2, caughtUp: true, opens: 1, vitals: VITALS, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
 };
 const CHILD = { running: true, looping: false, ageMs: 60_000 };
 const WELL: HealthInputs = { proxy: PROXY, accountant: ACCOUNTANT, proxyChild: CHILD, accountantChild: CHILD, freeBytesMin: 1000 };

@@ -1,4 +1,6 @@
 /** /metrics, /healthz and /readyz of a supervisor with stand-in children. */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { scene, type Scene, until } from './instance-fixture.ts';
 
@@ -28,6 +30,38 @@ describe('the HTTP side', () => {
     expect(text).toContain('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"} 33\n');
     expect(text).toContain('weighbridge_connects_total 7\n');
     expect(text).toContain('weighbridge_process_restarts_total{process="proxy"} 0\n');
+  });
+
+  it('waits after a restart until the ledger is past what was exported', async () => {
+    const instance = newScene();
+    const { http } = await instance.start();
+    const exported = join(instance.data, 'exported');
+    writeFileSync(exported, '{"counters":{"connects":5}}\nweighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 31\n');
+    const second = newScene('normal');
+    mkdirSync(second.data, { recursive: true });
+    copyFileSync(exported, join(second.data, 'exported'));
+    const later = await second.start();
+    const { status, text } = await get(later.http, '/metrics');
+    expect(status).toBe(503);
+    expect(text).toContain('verdict="accepted"} was 31 when it was last exported and is 30 now');
+    // The other instance reads its file only at its start.
+    expect(await get(http, '/metrics')).toMatchObject({ status: 200 });
+    expect(readFileSync(exported, 'utf8')).toContain('verdict="accepted"} 30\n');
+  });
+
+  it('goes on with its own counters after a restart', async () => {
+    const instance = newScene();
+    mkdirSync(instance.data, { recursive: true });
+    writeFileSync(join(instance.data, 'exported'), '{"counters":{"connects":5}}\n');
+    const { http } = await instance.start();
+    expect((await get(http, '/metrics')).text).toContain('weighbridge_connects_total 12\n');
+  });
+
+  it('gives OpenMetrics to who asks for it', async () => {
+    const { http } = await newScene().start();
+    const response = await fetch(`http://${http}/metrics`, { headers: { accept: 'application/openmetrics-text;version=1.0.0' } });
+    expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(await response.text()).toMatch(/\n# EOF\n$/);
   });
 
   it('says well and ready', async () => {

@@ -195,6 +195,8 @@ describe('totals over replaced processes', () => {
     closes: connects > 5 ? { idle: 1 } : {},
     fsync: { bounds: [1], counts: [connects, 0], sumSeconds: connects },
     replies: { bounds: [connects], counts: [1, 0], sumSeconds: 1 },
+    measures: { roundTrips: {}, fanout: { bounds: [], counts: [0], sumSeconds: 0 }, reconnects: { main: 1 }, failover: {} },
+    vitals: { residentBytes: 0, cpuSeconds: connects / 10, loop: { bounds: [], counts: [0], sumSeconds: 0 } },
     journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 0 },
   });
 
@@ -202,12 +204,30 @@ describe('totals over replaced processes', () => {
     const totals = new CounterTotals();
     expect(totals.totals().counters.connects).toBe(0);
     const seen = (['a', 'a', 'b', 'b', 'c'] as const).map((process, i) => {
-      totals.observe(snapshot(process, [5, 9, 2, 3, 0][i] ?? 0));
+      totals.proxy('proxy', snapshot(process, [5, 9, 2, 3, 0][i] ?? 0));
       return totals.totals().counters.connects;
     });
     expect(seen).toEqual([5, 9, 11, 12, 12]);
     expect(totals.totals().closes).toEqual({ idle: 1 });
     expect(totals.totals().fsync).toEqual({ bounds: [1], counts: [12, 0], sumSeconds: 12 });
+    expect(totals.totals().cpuSeconds['proxy']).toBeCloseTo(1.2);
+  });
+
+  it('add up processes side by side, and lose none of what an ended one had reported', () => {
+    const totals = new CounterTotals();
+    for (const [process, connects] of [['a', 5], ['b', 7], ['a', 6], ['b', 9], ['c', 4], ['b', 10]] as const) totals.proxy(process, snapshot(process, connects));
+    expect(totals.totals().counters.connects).toBe(6 + 10 + 4);
+    expect(totals.totals().reconnects).toEqual({ main: 3 });
+  });
+
+  it('go on from what an earlier supervisor has exported', () => {
+    const first = new CounterTotals();
+    first.proxy('proxy', snapshot('a', 8));
+    const second = new CounterTotals(JSON.parse(JSON.stringify(first.totals())));
+    expect(second.totals()).toEqual(first.totals());
+    second.proxy('proxy', snapshot('b', 3));
+    expect(second.totals().counters.connects).toBe(11);
+    expect(new CounterTotals('nonsense').totals().counters.connects).toBe(0);
   });
 });
 

@@ -4,23 +4,30 @@ import { join } from 'node:path';
 
 const config = JSON.parse(process.env.WEIGHBRIDGE_CONFIG);
 const { user, password } = Object.values(config.pools)[0];
-const snapshot = {
+const state = {
   pid: process.pid,
   caughtUp: user !== 'behind',
+  opens: 1,
   lagBytes: 0,
   lagMs: 0,
   foldedRecords: 12,
   corruptRanges: 0,
   unjournaledShares: 0,
   problem: password === '' ? '' : 'saw a password',
+  vitals: { residentBytes: 1e8, cpuSeconds: 0.5, loop: { bounds: [0.001], counts: [3, 0], sumSeconds: 0 } },
+};
+const rows = {
   delivered: [{ site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', exponent: 4, count: 30 }],
   credited: [{ pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '16.5', count: 2 }],
 };
 
+const series = { delivered: [['north', 'acme', 'accepted', 30, 480]], credited: [['main', 'accepted', 'none', 2, 33]] };
+
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
-  if (message.type === 'snapshot' && user !== 'silent') process.send({ type: 'snapshot', request: message.request, snapshot });
+  if (message.type === 'snapshot' && user !== 'silent') process.send({ type: 'snapshot', request: message.request, snapshot: { ...state, ...rows } });
+  if (message.type === 'metrics' && user !== 'silent') process.send({ type: 'metrics', request: message.request, metrics: { ...state, series } });
   if (message.type === 'stop') {
     writeFileSync(join(config.data, 'accountant-stopped'), String(process.hrtime.bigint()));
     process.exit(0);

@@ -1,0 +1,82 @@
+/**
+ * What /metrics has shown last, kept in the data directory: counters must never be seen to go back. After a restart the
+ * supervisor's own go on from there, and those of the ledger are not shown again before they have come as far. Prometheus
+ * takes any smaller value for a counter that began anew, and adds all of it to the rate once more.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sentenceOf } from './instance.ts';
+
+export class Exported {
+  readonly #path: string;
+  /** Sums of the supervisor as they were shown; undefined where nothing was. */
+  readonly totals: unknown;
+  /** Samples of the ledger's counters as they were shown, one a line. */
+  #ledger = '';
+  #writing: Promise<void> = Promise.resolve();
+
+  /** A file that is missing or cannot be read is as good as none: then there is nothing to fall behind. */
+  constructor(dataDirectory: string) {
+    mkdirSync(dataDirectory, { recursive: true });
+    this.#path = join(dataDirectory, 'exported');
+    const [head, ledger] = readParts(this.#path);
+    this.totals = head;
+    this.#ledger = ledger;
+  }
+
+  /** '' when none of these samples is below what was shown, and none is missing; else the sentence that says so. */
+  fallenBack(ledger: string): string {
+    const now = new Map(samplesOf(ledger));
+    for (const [series, shown] of samplesOf(this.#ledger)) {
+      const value = now.get(series);
+      if (value !== undefined && value >= shown) continue;
+      return (
+        `${series} was ${shown} when it was last exported and is ${value ?? 'missing'} now: /metrics waits until it has come as far. ` +
+        `If the ledger was folded anew from fewer journals than before, it never will: remove ${this.#path} and let Prometheus see the counters begin anew.`
+      );
+    }
+    return '';
+  }
+
+  /** Settles when it is on the disk; '' or why it is not. `ledger` undefined: it was not shown this time. */
+  remember(totals: unknown, ledger: string | undefined): Promise<string> {
+    if (ledger !== undefined) this.#ledger = ledger;
+    const text = `${JSON.stringify(totals)}\n${this.#ledger}\n`;
+    const written = this.#writing.then(() => replaceFile(this.#path, text));
+    this.#writing = written.catch(() => undefined);
+    return written.then(
+      () => '',
+      (error: unknown) => `what /metrics shows cannot be kept in ${this.#path}: ${sentenceOf(error)}`,
+    );
+  }
+}
+
+function readParts(path: string): [head: unknown, ledger: string] {
+  try {
+    const text = readFileSync(path, 'utf8');
+    const end = text.indexOf('\n');
+    return [JSON.parse(text.slice(0, end)), text.slice(end + 1)];
+  } catch {
+    return [undefined, ''];
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.draft`;
+  const file = await open(draft, 'w', 0o640);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+}
+
+function* samplesOf(text: string): Generator<[series: string, value: number]> {
+  for (const line of text.split('\n')) {
+    const space = line.lastIndexOf(' ');
+    if (space > 0) yield [line.slice(0, space), Number(line.slice(space + 1))];
+  }
+}

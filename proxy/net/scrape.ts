@@ -1,0 +1,93 @@
+/** Answers a scrape. Everything is at hand in the supervisor but the ledger's figures, which the accountant gives; no proxy process is asked. */
+import { Vitals } from '../../config/vitals.ts';
+import type { World } from '../../config/world.ts';
+import { CONTENT_TYPES, formatFor } from '../../metrics/exposition.ts';
+import { exportMetrics, LEDGER_COUNTERS, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
+import { Exported } from './exported.ts';
+import type { AccountantMetrics, ProxySnapshot } from './messages.ts';
+import { CounterTotals } from './totals.ts';
+import { version } from './version.ts';
+
+export interface ScrapeAnswer {
+  readonly code: 200 | 503;
+  readonly type: string;
+  readonly body: string;
+}
+
+export interface ScrapeSource {
+  readonly dataDirectory: string;
+  readonly world: World;
+  /** Undefined when the accountant gives no answer. */
+  metrics(): Promise<AccountantMetrics | undefined>;
+  /** Last reports of the proxy processes that are well, by name. */
+  proxies(): readonly (readonly [name: string, snapshot: ProxySnapshot])[];
+  /** How often each child was started again, by name. */
+  restarts(): Readonly<Record<string, number>>;
+  /** What /metrics shows could not be kept. */
+  complain(sentence: string): void;
+}
+
+export class Scrapes {
+  /** To be told of every report of a proxy process. */
+  readonly totals: CounterTotals;
+  readonly #source: ScrapeSource;
+  readonly #exported: Exported;
+  readonly #vitals: Vitals;
+  readonly #startedMs: number;
+  /** The ledger whose figures were compared with those shown before. */
+  #checked = '';
+  #complaint = '';
+
+  constructor(source: ScrapeSource) {
+    this.#source = source;
+    this.#exported = new Exported(source.dataDirectory);
+    this.totals = new CounterTotals(this.#exported.totals);
+    this.#vitals = new Vitals(source.world);
+    this.#startedMs = source.world.wallMs();
+  }
+
+  /**
+   * `accept` is the header of the request. A scrape without the ledger's counters after a restart would look like counters
+   * that vanished or fell; so it fails, and says why.
+   */
+  async answer(accept: string): Promise<ScrapeAnswer> {
+    const accountant = await this.#source.metrics();
+    if (accountant === undefined) return refusal('The accountant does not answer, so the ledger counters cannot be exported now.');
+    if (!accountant.caughtUp) return refusal('The accountant has not caught up with the journal, so the ledger counters are not final yet.');
+    const input = this.#gather(accountant);
+    const exposition = exportMetrics(input);
+    const ledger = showsLedger(accountant) ? exposition.samples(LEDGER_COUNTERS) : undefined;
+    const opened = `${accountant.pid} ${accountant.opens}`;
+    if (ledger !== undefined && this.#checked !== opened) {
+      const fallenBack = this.#exported.fallenBack(ledger);
+      if (fallenBack !== '') return refusal(fallenBack);
+      this.#checked = opened;
+    }
+    const complaint = await this.#exported.remember(input.totals, ledger);
+    if (complaint !== '' && complaint !== this.#complaint) this.#source.complain(complaint);
+    this.#complaint = complaint;
+    const format = formatFor(accept);
+    return { code: 200, type: CONTENT_TYPES[format], body: exposition.text(format) };
+  }
+
+  #gather(accountant: AccountantMetrics): MetricsInput {
+    const proxies = this.#source.proxies();
+    const vitals = this.#vitals.snapshot();
+    this.totals.accountant(accountant);
+    this.totals.supervisor(vitals, this.#source.restarts());
+    const residentBytes: Record<string, number> = { supervisor: vitals.residentBytes, accountant: accountant.vitals.residentBytes };
+    for (const [name, proxy] of proxies) residentBytes[name] = proxy.vitals.residentBytes;
+    return {
+      version: version(),
+      startedMs: this.#startedMs,
+      residentBytes,
+      proxies: proxies.map(([, proxy]) => proxy),
+      totals: this.totals.totals(),
+      accountant,
+    };
+  }
+}
+
+function refusal(sentence: string): ScrapeAnswer {
+  return { code: 503, type: 'text/plain; charset=utf-8', body: `${sentence}\n` };
+}
