@@ -1,8 +1,8 @@
-/** Turns an instance's figures into samples. Keeps nothing between scrapes. */
+/** Turns an instance's figures into samples. Keeps nothing between scrapes but the labels of the ledger's series. */
 import type { LedgerSeries } from '../accounting/series.ts';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import type { LinkState } from '../proxy/session/states.ts';
-import { CLOSE_REASONS, type LabelsOf, type MetricName, type NameOfType } from './catalogue.ts';
+import { CLOSE_REASONS, type LabelsOf, type NameOfType } from './catalogue.ts';
 import { Exposition } from './exposition.ts';
 
 /** What the exporter reads of an instance. This room lies above the one that gathers it, so it names its needs itself. */
@@ -80,7 +80,7 @@ export const LEDGER_COUNTERS = [
   'weighbridge_work_total',
   'weighbridge_pool_shares_total',
   'weighbridge_pool_work_total',
-] as const satisfies readonly MetricName[];
+] as const satisfies readonly NameOfType<'counter'>[];
 
 /** Further behind than this the ledger says nothing of the present: its figures are left out rather than shown standing still. */
 const LEDGER_LAG_MS_MAX = 30_000;
@@ -101,9 +101,25 @@ export function exportMetrics(input: MetricsInput): Exposition {
   return scrape;
 }
 
+/** Labels given before, so that tens of thousands need not be written out for each scrape. */
+class KnownLabels<L extends object> {
+  readonly #known = new Map<string, L>();
+
+  get(key: string, make: () => L): L {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    const made = make();
+    this.#known.set(key, made);
+    return made;
+  }
+}
+const KNOWN_MAX = 100_000;
+const deliveredLabels = new KnownLabels<LabelsOf<'weighbridge_work_total'>>();
+
 function ledgerMetrics(scrape: Exposition, { delivered, credited }: LedgerSeries): void {
   for (const [site, lessee, verdict, shares, work] of delivered) {
-    const labels = { site, lessee, verdict };
+    const labels = deliveredLabels.get(`${site}\0${lessee}\0${verdict}`, () => ({ site, lessee, verdict }));
     scrape.set('weighbridge_shares_total', labels, shares);
     if (work !== null) scrape.set('weighbridge_work_total', labels, work);
   }

@@ -1,85 +1,100 @@
-/** Samples as text: Prometheus' own format, and OpenMetrics for who asks for it. Formats only; knows no figure. */
+/**
+ * Samples as text, written by prom-client: Prometheus' own format, and OpenMetrics for who asks for it. The figures are other
+ * processes' and the ledger's, so its own counters and histograms, which only count here, cannot hold them (decision 010).
+ */
+import { Registry, type Metric } from 'prom-client';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import { CATALOGUE, type LabelsOf, type MetricEntry, type MetricName, type NameOfType } from './catalogue.ts';
 
-export type Format = 'text' | 'openmetrics';
-export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
-  text: 'text/plain; version=0.0.4; charset=utf-8',
-  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-};
+export type ContentType = typeof Registry.PROMETHEUS_CONTENT_TYPE | typeof Registry.OPENMETRICS_CONTENT_TYPE;
+
+interface Sample {
+  readonly value: number;
+  /** Written after `sharedLabels`. */
+  readonly labels?: { readonly le: string };
+  /** prom-client remembers the text of each such object: who gives the same one again is served faster. */
+  readonly sharedLabels: Readonly<Record<string, string>>;
+  readonly metricName?: string;
+}
+
+/** One metric with finished samples, as a registry asks for it. */
+class Family {
+  readonly type: MetricEntry['type'];
+  /** The registry takes the suffix off a counter's name when it writes OpenMetrics. */
+  name: string;
+  readonly #help: string;
+  readonly #values: readonly Sample[];
+
+  constructor({ name, help, type }: MetricEntry, values: readonly Sample[]) {
+    this.name = name;
+    this.type = type;
+    this.#help = help;
+    this.#values = values;
+  }
+
+  get(): Promise<object> {
+    return Promise.resolve({ name: this.name, help: this.#help, type: this.type, values: this.#values, aggregator: 'first' });
+  }
+}
 
 /** One scrape's samples by metric; what gets none is exported without samples, with its help. */
 export class Exposition {
-  readonly #lines = new Map<MetricName, string[]>();
+  readonly #samples = new Map<MetricName, Sample[]>();
 
   set<N extends NameOfType<'counter' | 'gauge'>>(name: N, labels: LabelsOf<N>, value: number): void {
-    this.#push(name, name, labelText(labels), value);
+    this.#push(name, { value, sharedLabels: labels });
   }
 
   /** Counts of one series, turned into the cumulative ones that Prometheus takes. */
   histogram<N extends NameOfType<'histogram'>>(name: N, labels: LabelsOf<N>, input: HistogramSnapshot): void {
-    const own = labelText(labels);
-    const before = own === '' ? '' : `${own},`;
     let count = 0;
     input.counts.forEach((n, i) => {
       count += n;
-      this.#push(name, `${name}_bucket`, `${before}le="${boundText(input.bounds[i] ?? Infinity)}"`, count);
+      this.#push(name, { value: count, labels: { le: boundText(input.bounds[i] ?? Infinity) }, sharedLabels: labels, metricName: `${name}_bucket` });
     });
-    this.#push(name, `${name}_sum`, own, input.sumSeconds);
-    this.#push(name, `${name}_count`, own, count);
+    this.#push(name, { value: input.sumSeconds, sharedLabels: labels, metricName: `${name}_sum` });
+    this.#push(name, { value: count, sharedLabels: labels, metricName: `${name}_count` });
   }
 
-  /** Samples of some metrics, one a line, the same in both formats. */
-  samples(names: readonly MetricName[]): string {
-    return names.flatMap((name) => this.#lines.get(name) ?? []).join('\n');
-  }
-
-  text(format: Format): string {
-    const open = format === 'openmetrics';
-    const parts: string[] = [];
-    for (const { name, help, type } of CATALOGUE as readonly MetricEntry[]) {
-      // There a counter's family is named without the suffix that its samples bear.
-      const family = open && type === 'counter' ? name.slice(0, -'_total'.length) : name;
-      parts.push(`# HELP ${family} ${help.replaceAll('\\', '\\\\').replaceAll('"', open ? '\\"' : '"')}\n# TYPE ${family} ${type}`);
-      const lines = this.#lines.get(name as MetricName);
-      if (lines !== undefined) parts.push(lines.join('\n'));
+  text(contentType: ContentType): Promise<string> {
+    const registry = new Registry<ContentType>();
+    registry.setContentType(contentType);
+    for (const entry of CATALOGUE as readonly MetricEntry[]) {
+      // All that a registry does with a metric is to ask its name, its type and its values.
+      registry.registerMetric(new Family(entry, this.#samples.get(entry.name as MetricName) ?? []) as unknown as Metric);
     }
-    return `${parts.join('\n')}\n${open ? '# EOF\n' : ''}`;
+    return registry.metrics();
   }
 
-  #push(metric: MetricName, sample: string, labels: string, value: number): void {
-    const line = labels === '' ? `${sample} ${numberText(value)}` : `${sample}{${labels}} ${numberText(value)}`;
-    const lines = this.#lines.get(metric);
-    if (lines === undefined) this.#lines.set(metric, [line]);
-    else lines.push(line);
+  #push(metric: MetricName, sample: Sample): void {
+    const samples = this.#samples.get(metric);
+    if (samples === undefined) this.#samples.set(metric, [sample]);
+    else samples.push(sample);
   }
-}
-
-function labelText(labels: Readonly<Record<string, string>>): string {
-  let text = '';
-  for (const name in labels) {
-    const value = labels[name] ?? '';
-    text += `${text === '' ? '' : ','}${name}="${/[\\"\n]/.test(value) ? escaped(value) : value}"`;
-  }
-  return text;
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-}
-
-function numberText(value: number): string {
-  if (value === Infinity) return '+Inf';
-  return value === -Infinity ? '-Inf' : String(value);
 }
 
 /** With a decimal point in both formats, so that a change of format is not a change of series. */
 function boundText(bound: number): string {
-  return Number.isInteger(bound) ? `${bound}.0` : numberText(bound);
+  if (bound === Infinity) return '+Inf';
+  return Number.isInteger(bound) ? `${bound}.0` : String(bound);
+}
+
+/** The samples of some counters in a text of either format, one a line. */
+export function samplesIn(text: string, names: readonly NameOfType<'counter'>[]): string {
+  return names
+    .map((name) => {
+      const family = text.includes(`\n# TYPE ${name} counter\n`) ? name : name.slice(0, -'_total'.length);
+      const head = `\n# TYPE ${family} counter\n`;
+      const start = text.indexOf(head) + head.length;
+      const end = text.indexOf('\n#', start - 1);
+      return text.slice(start, end).trim();
+    })
+    .filter((lines) => lines !== '')
+    .join('\n');
 }
 
 /** What an Accept header prefers; Prometheus' own text where it leaves both equal or asks for neither. */
-export function formatFor(accept: string): Format {
+export function contentTypeFor(accept: string): ContentType {
   let [open, plain] = [0, 0];
   for (const part of accept.split(',')) {
     const [type = '', ...parameters] = part.split(';').map((each) => each.trim().toLowerCase());
@@ -88,5 +103,5 @@ export function formatFor(accept: string): Format {
     if (type === 'application/openmetrics-text') open = Math.max(open, weight);
     else if (type === 'text/plain' || type === 'text/*' || type === '*/*') plain = Math.max(plain, weight);
   }
-  return open > plain ? 'openmetrics' : 'text';
+  return open > plain ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE;
 }

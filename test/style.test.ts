@@ -19,6 +19,7 @@ const PURE_MODULES = new Set(['node:assert', 'node:buffer', 'node:crypto', 'node
 const PACKAGE_ROOMS: Readonly<Record<string, readonly Room[]>> = {
   libsql: ['accounting'],
   'net-ipc': ['proxy/net'],
+  'prom-client': ['metrics'],
   yaml: ['config'],
   zod: ['config', 'proxy/net', 'cli'],
 };

@@ -1,7 +1,7 @@
 /** Answers a scrape. Everything is at hand in the supervisor but the ledger's figures, which the accountant gives; no proxy process is asked. */
 import { Vitals } from '../../config/vitals.ts';
 import type { World } from '../../config/world.ts';
-import { CONTENT_TYPES, formatFor } from '../../metrics/exposition.ts';
+import { contentTypeFor, samplesIn } from '../../metrics/exposition.ts';
 import { exportMetrics, LEDGER_COUNTERS, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
 import { Exported } from './exported.ts';
 import type { AccountantMetrics, ProxySnapshot } from './messages.ts';
@@ -55,8 +55,9 @@ export class Scrapes {
     if (accountant === undefined) return refusal('The accountant does not answer, so the ledger counters cannot be exported now.');
     if (!accountant.caughtUp) return refusal('The accountant has not caught up with the journal, so the ledger counters are not final yet.');
     const input = this.#gather(accountant);
-    const exposition = exportMetrics(input);
-    const ledger = showsLedger(accountant) ? exposition.samples(LEDGER_COUNTERS) : undefined;
+    const type = contentTypeFor(accept);
+    const body = await exportMetrics(input).text(type);
+    const ledger = showsLedger(accountant) ? samplesIn(body, LEDGER_COUNTERS) : undefined;
     const opened = `${accountant.pid} ${accountant.opens}`;
     if (ledger !== undefined && this.#checked !== opened) {
       const fallenBack = this.#exported.fallenBack(ledger);
@@ -66,8 +67,7 @@ export class Scrapes {
     const complaint = await this.#exported.remember(input.totals, ledger);
     if (complaint !== '' && complaint !== this.#complaint) this.#source.complain(complaint);
     this.#complaint = complaint;
-    const format = formatFor(accept);
-    return { code: 200, type: CONTENT_TYPES[format], body: exposition.text(format) };
+    return { code: 200, type, body };
   }
 
   #gather(accountant: AccountantMetrics): MetricsInput {

@@ -1,8 +1,9 @@
 /** The body of /metrics: figures, sums, escaping, and what is left out. */
+import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../../metrics/catalogue.ts';
 import { exportMetrics, type MetricsInput } from '../../metrics/exporter.ts';
-import { formatFor } from '../../metrics/exposition.ts';
+import { contentTypeFor, samplesIn } from '../../metrics/exposition.ts';
 import { zeroCounters } from '../../proxy/session/sink.ts';
 import { promtool } from '../rig/prometheus.ts';
 
@@ -32,21 +33,21 @@ function link(more: Partial<Link>): Link {
 }
 
 /** `name{labels}` → value. */
-function samples(input: Partial<MetricsInput>): Map<string, number> {
-  const text = exportMetrics({ ...QUIET, ...input }).text('text');
+async function samples(input: Partial<MetricsInput>): Promise<Map<string, number>> {
+  const text = await exportMetrics({ ...QUIET, ...input }).text(Registry.PROMETHEUS_CONTENT_TYPE);
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
 }
 
 describe('the exporter', () => {
-  it('gives every metric of the catalogue its help and type, also without samples', () => {
-    const text = exportMetrics(QUIET).text('text');
+  it('gives every metric of the catalogue its help and type, also without samples', async () => {
+    const text = await exportMetrics(QUIET).text(Registry.PROMETHEUS_CONTENT_TYPE);
     for (const { name, type } of CATALOGUE) expect(text).toContain(`# TYPE ${name} ${type}\n`);
     expect(text.endsWith('\n')).toBe(true);
   });
 
-  it('shows the ledger as counters', () => {
-    const found = samples({ accountant: { ...QUIET.accountant, series: SERIES } });
+  it('shows the ledger as counters', async () => {
+    const found = await samples({ accountant: { ...QUIET.accountant, series: SERIES } });
     expect(found.get('weighbridge_shares_total{site="north",lessee="acme",verdict="accepted"}')).toBe(8);
     expect(found.get('weighbridge_work_total{site="north",lessee="acme",verdict="accepted"}')).toBe(196608.5);
     expect(found.get('weighbridge_shares_total{site="north",lessee="acme",verdict="unknown-job"}')).toBe(2);
@@ -55,15 +56,15 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"}')).toBe(131072.307);
   });
 
-  it('leaves the ledger out while it is far behind the journal, rather than showing it standing still', () => {
-    const found = samples({ accountant: { ...QUIET.accountant, series: SERIES, lagMs: 30_001, problem: 'disk I/O error' } });
+  it('leaves the ledger out while it is far behind the journal, rather than showing it standing still', async () => {
+    const found = await samples({ accountant: { ...QUIET.accountant, series: SERIES, lagMs: 30_001, problem: 'disk I/O error' } });
     expect([...found.keys()].filter((key) => /^weighbridge_(pool_)?(shares|work)_total/.test(key))).toEqual([]);
     expect(found.get('weighbridge_journal_lag_seconds')).toBe(30.001);
     expect(found.get('weighbridge_ledger_writable')).toBe(0);
   });
 
-  it('turns counts per bucket into cumulative ones', () => {
-    const found = samples({ totals: { ...QUIET.totals, fsync: HISTOGRAM } });
+  it('turns counts per bucket into cumulative ones', async () => {
+    const found = await samples({ totals: { ...QUIET.totals, fsync: HISTOGRAM } });
     const name = 'weighbridge_journal_fsync_seconds';
     expect([...found].filter(([key]) => key.startsWith(name))).toEqual([
       [`${name}_bucket{le="0.001"}`, 5],
@@ -74,7 +75,7 @@ describe('the exporter', () => {
     ]);
   });
 
-  it('joins the links of a pool over all proxy processes, and takes its freshest job', () => {
+  it('joins the links of a pool over all proxy processes, and takes its freshest job', async () => {
     const first: Proxy = {
       sessionsByGroup: { 'north\tacme': 3, '\t': 2 },
       links: [link({ sessions: 6, pending: 3, jobAgeMs: 9000 }), link({ state: 'waiting' })],
@@ -87,7 +88,7 @@ describe('the exporter', () => {
       measures: { failover: { backup: 1 } },
       journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
     };
-    const found = samples({ proxies: [first, second] });
+    const found = await samples({ proxies: [first, second] });
     expect(found.get('weighbridge_links{pool="main",state="live"}')).toBe(2);
     expect(found.get('weighbridge_links{pool="main",state="waiting"}')).toBe(1);
     expect(found.get('weighbridge_link_pending_shares{pool="main"}')).toBe(7);
@@ -102,8 +103,8 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_journal_waiting_shares')).toBe(5);
   });
 
-  it('leaves out the gauges of a proxy process that is down, and keeps the counters', () => {
-    const found = samples({});
+  it('leaves out the gauges of a proxy process that is down, and keeps the counters', async () => {
+    const found = await samples({});
     expect([...found.keys()].some((key) => key.startsWith('weighbridge_sessions'))).toBe(false);
     expect(found.get('weighbridge_connects_total')).toBe(0);
     expect(found.get('weighbridge_process_restarts_total{process="proxy"}')).toBe(2);
@@ -111,28 +112,28 @@ describe('the exporter', () => {
     expect(found.get(`weighbridge_build_info{version="1.2.3",node="${process.versions.node}"}`)).toBe(1);
   });
 
-  it('exports every counter of the proxy process', () => {
+  it('exports every counter of the proxy process', async () => {
     const names = Object.keys(zeroCounters());
     const counters = Object.fromEntries(names.map((name, i) => [name, 1000 + i])) as ReturnType<typeof zeroCounters>;
-    const values = new Set((samples({ totals: { ...QUIET.totals, counters } })).values());
+    const values = new Set((await samples({ totals: { ...QUIET.totals, counters } })).values());
     expect(names.filter((_, i) => !values.has(1000 + i))).toEqual([]);
   });
 
-  it('makes no series of a reason that the catalogue does not list', () => {
-    const found = samples({ totals: { ...QUIET.totals, closes: { 'said "no"\n\\': 1, idle: 4, 'of another version': 2 } } });
+  it('makes no series of a reason that the catalogue does not list', async () => {
+    const found = await samples({ totals: { ...QUIET.totals, closes: { 'said "no"\n\\': 1, idle: 4, 'of another version': 2 } } });
     expect(found.get('weighbridge_session_closes_total{reason="other"}')).toBe(3);
     expect(found.get('weighbridge_session_closes_total{reason="idle"}')).toBe(4);
   });
 
-  it('escapes label values', () => {
-    const found = samples({ version: 'a"b\n\\' });
+  it('escapes label values', async () => {
+    const found = await samples({ version: 'a"b\n\\' });
     expect(found.get(`weighbridge_build_info{version="a\\"b\\n\\\\",node="${process.versions.node}"}`)).toBe(1);
   });
 
-  it('is what promtool finds no fault with', () => {
+  it('is what promtool finds no fault with', async () => {
     const redis = { publishedRows: 1, expiredRows: 0, missingFound: 0, errors: 0 };
     const byName = { proxy: HISTOGRAM };
-    const text = exportMetrics({
+    const text = await exportMetrics({
       ...QUIET,
       proxies: [{ ...PROXY, sessionsByGroup: { 'north\tacme': 3 }, links: [link({ jobAgeMs: 1 })], measures: { failover: { main: 1 } } }],
       totals: {
@@ -140,26 +141,40 @@ describe('the exporter', () => {
         redis, cpuSeconds: { proxy: 1.5 }, loops: byName,
       },
       accountant: { ...QUIET.accountant, series: SERIES, redis: { lagRows: 0, lagSeconds: 0, problem: '' } },
-    }).text('text');
+    }).text(Registry.PROMETHEUS_CONTENT_TYPE);
     expect(promtool(['check', 'metrics'], text)).toBe('');
   });
 });
 
 describe('OpenMetrics', () => {
-  it('names the family of a counter without its suffix, and ends', () => {
-    const text = exportMetrics({ ...QUIET, accountant: { ...QUIET.accountant, series: SERIES } }).text('openmetrics');
+  it('names the family of a counter without its suffix, and ends', async () => {
+    const text = await exportMetrics({ ...QUIET, accountant: { ...QUIET.accountant, series: SERIES } }).text(Registry.OPENMETRICS_CONTENT_TYPE);
     expect(text).toContain('# TYPE weighbridge_work counter\nweighbridge_work_total{site="north",lessee="acme",verdict="accepted"} 196608.5\n');
     expect(text.endsWith('\n# EOF\n')).toBe(true);
   });
 
+  it('has the same samples as the other format', async () => {
+    const exposition = exportMetrics({ ...QUIET, accountant: { ...QUIET.accountant, series: SERIES } });
+    const [plain, open] = await Promise.all([exposition.text(Registry.PROMETHEUS_CONTENT_TYPE), exposition.text(Registry.OPENMETRICS_CONTENT_TYPE)]);
+    const names = ['weighbridge_shares_total', 'weighbridge_pool_work_total', 'weighbridge_jobs_total'] as const;
+    expect(samplesIn(plain, names).split('\n')).toEqual([
+      'weighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 8',
+      'weighbridge_shares_total{site="north",lessee="acme",verdict="unknown-job"} 2',
+      'weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"} 131072.307',
+      'weighbridge_jobs_total 0',
+    ]);
+    expect(samplesIn(open, names)).toBe(samplesIn(plain, names));
+    expect(samplesIn(plain, ['weighbridge_lease_work_total'])).toBe('');
+  });
+
   it.each([
-    ['', 'text'],
-    ['*/*', 'text'],
-    ['text/plain', 'text'],
-    ['application/openmetrics-text', 'openmetrics'],
+    ['', 'plain'],
+    ['*/*', 'plain'],
+    ['text/plain', 'plain'],
+    ['application/openmetrics-text', 'openmetrics-text'],
     // As Prometheus 2.42 asks.
-    ['application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1', 'openmetrics'],
-    ['text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.4', 'text'],
-    ['application/openmetrics-text;q=0', 'text'],
-  ])('is given to who prefers it: %s', (accept, format) => expect(formatFor(accept)).toBe(format));
+    ['application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1', 'openmetrics-text'],
+    ['text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.4', 'plain'],
+    ['application/openmetrics-text;q=0', 'plain'],
+  ])('is given to who prefers it: %s', (accept, format) => expect(contentTypeFor(accept)).toContain(`/${format}`));
 });
