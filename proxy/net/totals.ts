@@ -33,7 +33,7 @@ export class CounterTotals {
   readonly #last = new Map<string, unknown>();
 
   /** `before`: sums to go on from, as an earlier supervisor exported them. */
-  constructor(before: unknown = undefined) {
+  constructor(before?: unknown) {
     this.#sum = grown(NOTHING, undefined, before);
   }
 
