@@ -2,8 +2,8 @@
 import { audit } from './audit.ts';
 import { check, schema } from './check.ts';
 import { demo } from './demo.ts';
-import { earnings } from './earnings.ts';
 import { explain } from './explain.ts';
+import { earnings, payments } from './imports.ts';
 import type { Io, ExitCode } from './io.ts';
 import { keys } from './keys.ts';
 import { lease } from './lease.ts';
@@ -200,6 +200,15 @@ export const COMMANDS: readonly Command[] = [
     examples: ['weighbridge earnings import november.csv --config weighbridge.yaml', 'weighbridge earnings --config weighbridge.yaml'],
     notes: 'A CSV file with the columns pool, account, scheme, earned_from, earned_to, pool_work, gross_sat, fee_sat, net_sat, paid_at, txid, payout_id; times are UTC. Importing again changes nothing.',
     run: earnings,
+  },
+  {
+    name: 'payments',
+    summary: 'Import what parties paid each other, or list what was imported.',
+    argument: 'import|list FILE',
+    options: { config: CONFIG, json: JSON_OUTPUT },
+    examples: ['weighbridge payments import december.csv --config weighbridge.yaml', 'weighbridge payments --config weighbridge.yaml'],
+    notes: 'A CSV file with the columns lease, payer, payee, paid_at, amount, currency, reference; times are UTC. A reference is unique within its lease; importing again changes nothing.',
+    run: payments,
   },
   {
     name: 'reconcile',

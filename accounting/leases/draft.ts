@@ -14,6 +14,7 @@ import { excusedTime, type ExcusedTime, type Statement as Stated } from './excus
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
 import { installedOn } from './measure.ts';
+import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
@@ -55,8 +56,9 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
     terms, period: query.period, days: measured.days, earned: measured.earned, stated: [], excused: excusedBy(terms.lease, []),
     carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
     opening: before?.issued.statement.balance ?? [],
+    payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), days.at(-1)?.toMs ?? 0),
     prices: prices.prices,
-    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), 'Machines seen by name are not counted per lease yet.', 'Payments are not recorded yet and stand as zero.'],
+    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`]), 'Machines seen by name are not counted per lease yet.'],
   });
 }
 

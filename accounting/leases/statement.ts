@@ -4,6 +4,7 @@ import { DAY_MS } from '../rows.ts';
 import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
 import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
+import { minorOf, type Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
 import { LOSS_CAUSES, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
@@ -28,6 +29,8 @@ export interface StatementInput {
   readonly prices: readonly DayPrice[];
   /** Closing balances of the statement before. */
   readonly opening: readonly Balance[];
+  /** Made since the statement before, to the end of the period. */
+  readonly payments: readonly Payment[];
   /** Sentences for the completeness box beside those that follow from the days. */
   readonly notes: readonly string[];
 }
@@ -64,7 +67,8 @@ export function draftStatement(input: StatementInput) {
     terms: leaseSentences(terms),
     contract: terms,
     netDue: valued.net.map(({ payer, payee, currency, amount }) => ({ payer, payee, currency, amount: minorText(amount, placesOf(currency)) })),
-    balance: balanceOf(valued.net, input.opening),
+    balance: balanceOf(valued.net, input.opening, input.payments),
+    payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
     components: componentsOf(valued.lines),
     service: valued.service.map(serviceOf),
     days: valued.days.map((day, index) => dayOf(day, days[index])),
@@ -84,21 +88,22 @@ export function draftStatement(input: StatementInput) {
 
 export type StatementDraft = ReturnType<typeof draftStatement>;
 
-/** What was open, what is charged, what is open now. Payments are not recorded yet and stand as zero. */
-function balanceOf(net: Valuation['net'], opening: readonly Balance[]): Balance[] {
-  const rows = new Map<string, { first: string; second: string; currency: string; opening: bigint; charges: bigint }>();
+/** What was open, what is charged and paid, what is open now. */
+function balanceOf(net: Valuation['net'], opening: readonly Balance[], payments: readonly Payment[]): Balance[] {
+  const rows = new Map<string, { first: string; second: string; currency: string; opening: bigint; charges: bigint; payments: bigint }>();
   const at = (a: string, b: string, currency: string) => {
     const [first, second] = a < b ? [a, b] : [b, a];
     const key = `${currency} ${first} ${second}`;
-    const row = rows.get(key) ?? { first, second, currency, opening: 0n, charges: 0n };
+    const row = rows.get(key) ?? { first, second, currency, opening: 0n, charges: 0n, payments: 0n };
     rows.set(key, row);
     return row;
   };
   for (const { first, second, currency, closing } of opening) at(first, second, currency).opening += floor(times(decimal(closing), exact(10n ** BigInt(placesOf(currency)))));
   for (const { payer, payee, currency, amount } of net) at(payer, payee, currency).charges += payer < payee ? amount : -amount;
+  for (const payment of payments) at(payment.payer, payment.payee, payment.currency).payments += payment.payer < payment.payee ? minorOf(payment) : -minorOf(payment);
   return [...rows.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => {
     const text = (minor: bigint): string => minorText(minor, placesOf(row.currency));
-    return { first: row.first, second: row.second, currency: row.currency, opening: text(row.opening), charges: text(row.charges), payments: text(0n), closing: text(row.opening + row.charges) };
+    return { first: row.first, second: row.second, currency: row.currency, opening: text(row.opening), charges: text(row.charges), payments: text(row.payments), closing: text(row.opening + row.charges - row.payments) };
   });
 }
 

@@ -78,11 +78,12 @@ export async function verifyFigures({ statement }: IssuedStatement, book: Book):
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
   const fresh = draftStatement({
     terms: contract, period: period.name, days: measured.days, earned: measured.earned, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),
-    prices: statement.prices, opening: [], notes: [],
+    prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
   });
   const unlike = [
     ...fresh.days.filter((day, index) => figures(day) !== figures(statement.days[index])).map(({ date }) => date),
     ...fresh.earnings.filter((earning, index) => digestOf(earning) !== digestOf(statement.earnings[index])).map(({ payoutId }) => `payout ${payoutId}`),
+    ...fresh.balance.filter((row, index) => digestOf(row) !== digestOf(statement.balance[index])).map(({ currency }) => `the balance in ${currency}`),
     ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
   ];
   if (unlike.length > 0) return [{ ok: false, sentence: `The ledger says otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];

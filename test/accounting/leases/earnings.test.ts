@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importedEarnings, parseEarnings } from '../../../accounting/leases/earnings.ts';
+import { earningsImport, importedEarnings } from '../../../accounting/leases/earnings.ts';
 import { decimal, decimalText, exact, total, ZERO } from '../../../accounting/leases/exact.ts';
+import { parseImport } from '../../../accounting/leases/imports.ts';
 import type { Flow } from '../../../accounting/leases/flow.ts';
 import { reconcile } from '../../../accounting/leases/reconcile.ts';
 import type { StatementDraft } from '../../../accounting/leases/statement.ts';
@@ -53,7 +54,7 @@ const drafted = async (): Promise<StatementDraft> => {
 describe('a file of earnings', () => {
   it('is refused with line and column of each fault', () => {
     const faults = (line: string): readonly string[] => {
-      const parsed = parseEarnings(`${HEAD}\n${line}\n`, new Map([['main', 'nfx.farm']]));
+      const parsed = parseImport(earningsImport(new Map([['main', 'nfx.farm']])), `${HEAD}\n${line}\n`);
       return 'problems' in parsed ? parsed.problems : [];
     };
     expect(faults(row('02', '03', '100', 'p1'))).toEqual([]);
@@ -66,13 +67,13 @@ describe('a file of earnings', () => {
     expect(faults('main,nfx,FPPS,2026-11-03,2026-11-03,,1,0,1,,,p')[0]).toContain('which is not after earned_from');
     expect(faults('main,nfx,FPPS,2026-11-02,2026-11-03,,10.5,0.5,9,,,p')).toEqual(['has in line 2, column net_sat, 9, but gross_sat less fee_sat is 10.000000000']);
     expect(faults('main,nfx,FPPS,2026-11-02T00:00+02:00,2026-11-03,,1,0,1,,,p')[0]).toContain('no time in UTC');
-    expect(parseEarnings('pool,account\n', undefined)).toEqual({ problems: [expect.stringContaining('has no column scheme, earned_from')] });
+    expect(parseImport(earningsImport(undefined), 'pool,account\n')).toEqual({ problems: [expect.stringContaining('has no column scheme, earned_from')] });
   });
 
   it('is imported once; what says otherwise, or would be earned twice, is refused as a whole', async () => {
     expect(await importing([row('02', '03', '480000', 'p2'), row('03', '04', '470000.000000001', 'p3')])).toMatchObject({ code: 0, out: '2 rows imported, 0 known already.\n' });
     expect(await importing([row('02', '03', '480000', 'p2'), row('04', '05', '460001', 'p4')])).toMatchObject({ out: '1 row imported, 1 known already.\n' });
-    expect(await importing([row('05', '06', '1', 'p5'), row('02', '03', '480001', 'p2')])).toMatchObject({ code: 1, err: expect.stringContaining('has in line 3 a payout p2 that line 2 of earnings/000001.csv has with another gross_sat') });
+    expect(await importing([row('05', '06', '1', 'p5'), row('02', '03', '480001', 'p2')])).toMatchObject({ code: 1, err: expect.stringContaining('has in line 3 the payout p2, which line 2 of earnings/000001.csv has with another gross_sat') });
     expect(await importing([row('04', '06', '1', 'p6')])).toMatchObject({ code: 1, err: expect.stringContaining('overlaps with line 2 of earnings/000002.csv: it would be earned twice') });
     expect(importedEarnings(data).map(({ payoutId, net }) => [payoutId, net])).toEqual([['p2', 480_000_000_000_000n], ['p3', 470_000_000_000_001n], ['p4', 460_001_000_000_000n]]);
     expect((await run(['earnings', '--config', file])).out).toMatch(/main +nfx +FPPS +2026-11-02T00:00 +2026-11-03T00:00 +0\.00480000000000000 +p2/);

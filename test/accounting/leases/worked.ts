@@ -42,5 +42,5 @@ export async function workedDraft(config: Config, dataDir: string, stated: reado
   const book = LocalBook.open(dataDir);
   const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === 'nfx', days.map((day) => installedOn(day, rows))));
   book.close();
-  return draftStatement({ terms, period: '2026-11', days: measured, earned: [], stated, excused: excusedBy(terms.lease, stated), carriedIn: ZERO, prices: [], opening: [], notes: ['Work is attributed by the label "nfx" of its route.'] });
+  return draftStatement({ terms, period: '2026-11', days: measured, earned: [], stated, excused: excusedBy(terms.lease, stated), carriedIn: ZERO, prices: [], opening: [], payments: [], notes: ['Work is attributed by the label "nfx" of its route.'] });
 }

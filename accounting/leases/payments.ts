@@ -1,0 +1,69 @@
+/** What parties paid each other, from files the user imports: a statement's account is charged and settled. */
+import type { CsvRow } from '../../config/csv.ts';
+import { decimal, exact, floor, times } from './exact.ts';
+import { importedRows, utcMs, type Fault, type Importable } from './imports.ts';
+import { placesOf } from './valuation.ts';
+
+export interface Payment {
+  readonly lease: string;
+  readonly payer: string;
+  readonly payee: string;
+  readonly paidMs: number;
+  /** Decimal text as imported, above zero. */
+  readonly amount: string;
+  readonly currency: string;
+  /** Unique within the lease: a bank's reference or a transaction id. */
+  readonly reference: string;
+}
+
+const COLUMNS = ['lease', 'payer', 'payee', 'paid_at', 'amount', 'currency', 'reference'] as const;
+type Column = (typeof COLUMNS)[number];
+
+/** @param parties Lease → its parties; undefined: any will do. */
+export function paymentsImport(parties: ReadonlyMap<string, readonly string[]> | undefined): Importable<Payment> {
+  return {
+    folder: 'payments',
+    columns: COLUMNS,
+    read: (row) => paymentOf(row, parties),
+    cells: ({ lease, payer, payee, paidMs, amount, currency, reference }) => [lease, payer, payee, new Date(paidMs).toISOString(), amount, currency, reference],
+    key: ({ lease, reference }) => JSON.stringify([lease, reference]),
+    name: ({ reference }) => `payment ${reference}`,
+  };
+}
+
+function paymentOf({ cells }: CsvRow, parties: ReadonlyMap<string, readonly string[]> | undefined): Payment | readonly Fault[] {
+  const cell = (column: Column): string => cells[column] ?? '';
+  const faults: Fault[] = [];
+  const fault = (column: Column, message: string): void => void faults.push({ column, message });
+  const known = parties?.get(cell('lease'));
+  if (parties !== undefined && known === undefined) fault('lease', `${JSON.stringify(cell('lease'))}, which is no lease of the configuration: there is ${[...parties.keys()].join(', ')}`);
+  for (const column of ['payer', 'payee'] as const) {
+    if (known !== undefined && !known.includes(cell(column))) fault(column, `${JSON.stringify(cell(column))}, which is no party of ${cell('lease')}: there is ${known.join(', ')}`);
+  }
+  if (cell('payer') === cell('payee')) fault('payee', `${JSON.stringify(cell('payee'))}, who is the payer too: nobody pays himself`);
+  const paidMs = utcMs(cell('paid_at'));
+  if (paidMs === undefined) fault('paid_at', `${JSON.stringify(cell('paid_at'))}, which is no time in UTC: write 2026-12-05 or 2026-12-05T14:30Z`);
+  if (!/^[A-Z]{3}$/.test(cell('currency'))) fault('currency', `${JSON.stringify(cell('currency'))}, which is none: write USD or BTC`);
+  const places = placesOf(cell('currency'));
+  if (!new RegExp(`^\\d{1,15}(?:\\.\\d{1,${places}})?$`).test(cell('amount')) || !/[1-9]/.test(cell('amount'))) {
+    fault('amount', `${JSON.stringify(cell('amount'))}, which is no amount above zero with at most ${places} decimals: write 15771.88`);
+  }
+  if (cell('reference') === '') fault('reference', 'nothing: a payment is told from others by it');
+  if (faults.length > 0) return faults;
+  return { lease: cell('lease'), payer: cell('payer'), payee: cell('payee'), paidMs: paidMs ?? 0, amount: cell('amount'), currency: cell('currency'), reference: cell('reference') };
+}
+
+/** Payments under a lease within [fromMs, toMs), by time. */
+export function paymentsOf(dataDir: string, lease: string, fromMs: number, toMs: number): Payment[] {
+  return importedPayments(dataDir).filter((each) => each.lease === lease && fromMs <= each.paidMs && each.paidMs < toMs);
+}
+
+/** Everything that was imported, by time. Throws a sentence when a file was damaged. */
+export function importedPayments(dataDir: string): Payment[] {
+  return importedRows(dataDir, paymentsImport(undefined)).map(({ row }) => row).toSorted((a, b) => a.paidMs - b.paidMs || (a.reference < b.reference ? -1 : 1));
+}
+
+/** In whole smallest units. */
+export function minorOf({ amount, currency }: Pick<Payment, 'amount' | 'currency'>): bigint {
+  return floor(times(decimal(amount), exact(10n ** BigInt(placesOf(currency)))));
+}
