@@ -10,6 +10,7 @@ import { listSegments, type SegmentHeader } from './journal/reader.ts';
 import { heldPeriods } from './leases/agreement.ts';
 import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
+import { setOlderAside } from './older-ledger.ts';
 import { journalDirectory, sentenceOf, Store } from './store.ts';
 import type { UnitBook } from './unit-book.ts';
 import type { LedgerSeries } from './series.ts';
@@ -21,6 +22,8 @@ export interface AccountantOptions {
   /** Whether the process that wrote a segment still runs. Left out: asked of the system. */
   readonly isAlive?: (header: SegmentHeader) => boolean;
   readonly limits?: FoldingLimits;
+  /** Told what happened that nobody needs to mend. */
+  readonly onNotice?: (sentence: string) => void;
   /** How long a step may wait for others to let go of the ledger. */
   readonly busyTimeoutMs?: number;
 }
@@ -176,6 +179,8 @@ export class Accountant {
 
   #start(): Folding {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const aside = setOlderAside(this.#options.dataDir);
+    if (aside !== undefined) this.#options.onNotice?.(`the ledger of an earlier version is now ${aside}; a new one is folded from the journals`);
     const store = Store.open(this.#options.dataDir, { busyTimeoutMs: this.#options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     try {
       const folding = new Folding(store, this.#options.world, this.#options.limits);

@@ -17,6 +17,8 @@ export interface CompareFigures {
 
 const UNIT_MS: Readonly<Record<string, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
+const ZONE_MS = 14 * HOUR_MS;
+
 /** Buckets, [from, to). */
 interface Stretch {
   readonly from: number;
@@ -38,18 +40,20 @@ export function compareTable(ledger: Store, table: TableName, range: CompareRang
     if (gone.length > 0) compareBound(ledger, table, columns, 'true', differences, figures);
     return;
   }
-  const inRange = `${bucket} >= ${Math.ceil(range.fromMs / unitMs)} AND ${bucket} < ${Math.floor(range.toMs / unitMs)}`;
-  const lost = stretches(gone, unitMs).map(({ from, to }) => `(${bucket} >= ${from} AND ${bucket} < ${to})`);
+  // Days of a lease are those of its own zone: by up to 14 hours earlier or later than those of UTC.
+  const widenMs = table === 'lease_day' ? ZONE_MS : 0;
+  const inRange = `${bucket} >= ${Math.ceil((range.fromMs + widenMs) / unitMs)} AND ${bucket} < ${Math.floor((range.toMs - widenMs) / unitMs)}`;
+  const lost = stretches(gone, unitMs, widenMs).map(({ from, to }) => `(${bucket} >= ${from} AND ${bucket} < ${to})`);
   const inLost = lost.length === 0 ? 'false' : `(${lost.join(' OR ')})`;
   compareExactly(ledger, table, columns, `${inRange} AND NOT ${inLost}`, differences, figures);
   if (lost.length > 0) compareBound(ledger, table, columns, `${inRange} AND ${inLost}`, differences, figures);
 }
 
 /** The times that segments without files cover, as disjoint stretches of buckets. */
-function stretches(gone: readonly Position[], unitMs: number): Stretch[] {
+function stretches(gone: readonly Position[], unitMs: number, widenMs: number): Stretch[] {
   const found = gone
     .filter((position) => position.firstMs !== undefined)
-    .map(({ firstMs = 0, lastMs = 0 }) => ({ from: Math.floor(firstMs / unitMs), to: Math.floor(lastMs / unitMs) + 1 }))
+    .map(({ firstMs = 0, lastMs = 0 }) => ({ from: Math.floor((firstMs - widenMs) / unitMs), to: Math.floor((lastMs + widenMs) / unitMs) + 1 }))
     .toSorted((a, b) => a.from - b.from);
   const merged: Stretch[] = [];
   for (const stretch of found) {

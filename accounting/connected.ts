@@ -19,6 +19,7 @@ interface Running {
 export class ConnectedClock {
   readonly #process: string;
   readonly #startMs: number;
+  readonly #leasesOf: (bind: BindContext, atMs: number) => string;
   readonly #running = new Map<BindContext, Running>();
   readonly #fresh = new Set<BindContext>();
   /** Milliseconds observed in this segment so far. */
@@ -27,11 +28,13 @@ export class ConnectedClock {
 
   /**
    * @param process First 8 hex digits of the process's uuid.
+   * @param leasesOf The leases that a bind's time belongs to.
    * @param startMs When the segment was begun, wall clock: time before it belongs to the segment before.
    */
-  constructor(process: string, startMs: number) {
+  constructor(process: string, startMs: number, leasesOf: (bind: BindContext, atMs: number) => string) {
     this.#process = process;
     this.#startMs = startMs;
+    this.#leasesOf = leasesOf;
   }
 
   bind(bind: BindContext, atMs: number): void {
@@ -63,7 +66,7 @@ export class ConnectedClock {
     this.#fresh.delete(bind);
     const partialFromMs = Math.max(this.#startMs, running.freshAtMs ?? this.#lastPulseMs ?? atMs);
     const partialMs = Math.min(PARTIAL_MAX_MS, Math.max(0, atMs - partialFromMs));
-    emit(bind, atMs, this.#clockMs - running.sinceMs + partialMs, connected);
+    this.#emit(bind, atMs, this.#clockMs - running.sinceMs + partialMs, connected);
   }
 
   /** The segment's end: what is still running goes on in the next segment, from its head. */
@@ -90,12 +93,13 @@ export class ConnectedClock {
       const ms = this.#clockMs - running.sinceMs;
       if (ms <= 0) continue;
       running.sinceMs = this.#clockMs;
-      emit(bind, atMs, ms, connected);
+      this.#emit(bind, atMs, ms, connected);
     }
   }
-}
 
-function emit(bind: BindContext, atMs: number, ms: number, connected: (row: WorkerConnectedRow) => void): void {
-  if (ms <= 0) return;
-  connected({ hour: Math.floor(atMs / HOUR_MS), site: bind.site, lessee: bind.lessee, worker: bind.worker, connected_ms: ms });
+  #emit(bind: BindContext, atMs: number, ms: number, connected: (row: WorkerConnectedRow) => void): void {
+    if (ms <= 0) return;
+    const { site, lessee, worker } = bind;
+    connected({ hour: Math.floor(atMs / HOUR_MS), site, lessee, leases: this.#leasesOf(bind, atMs), worker, connected_ms: ms });
+  }
 }

@@ -1,5 +1,6 @@
 /** What the facts of one segment say that later facts refer to: sessions, binds, links and jobs. */
-import type { BindFact, Fact, JobFact, LinkFact, RefreshFact } from '../proxy/session/facts.ts';
+import { LeaseBook, type LeaseStretch } from '../proxy/session/leases.ts';
+import type { BindFact, Fact, JobFact, LeaseTermsFact, LinkFact, RefreshFact } from '../proxy/session/facts.ts';
 import { powerOfTwo, rationalOf, shareWorth } from './worth.ts';
 
 /** The part of a segment's header that the fold uses. */
@@ -16,6 +17,7 @@ export interface BindContext {
   readonly site: string;
   readonly lessee: string;
   readonly worker: string;
+  readonly address: string;
   readonly group: string;
 }
 
@@ -39,8 +41,8 @@ export function tidy(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\u2400') : text;
 }
 
-function bindContext(site: string, lessee: string, worker: string): BindContext {
-  return { site, lessee, worker, group: `${site.length} ${site} ${lessee.length} ${lessee}` };
+function bindContext(site: string, lessee: string, worker: string, address: string): BindContext {
+  return { site, lessee, worker, address, group: `${site.length} ${site} ${lessee.length} ${lessee}` };
 }
 
 /** No more satoshi than can exist: a coinbase that claims more has no value we could state. */
@@ -84,7 +86,8 @@ class JobWorth implements JobContext {
   }
 }
 
-export const NO_BIND = bindContext('', '', '');
+export const NO_BIND = bindContext('', '', '', '');
+const UNCLAIMED: LeaseStretch = { leases: '', key: '', claims: [], fromMs: -Infinity, toMs: Infinity };
 export const NO_JOB: JobContext = new JobWorth('', '', 0, 0n);
 
 export class Context {
@@ -92,6 +95,8 @@ export class Context {
   readonly jobs = new Map<number, JobContext>();
   readonly #process: string;
   readonly #links = new Map<number, { readonly pool: string; readonly text: string }>();
+  readonly #leases = new LeaseBook();
+  #stretches = new Map<BindContext, LeaseStretch>();
   readonly #sessions = new Map<number, { readonly nameless: BindContext; readonly binds: Set<BindContext> }>();
 
   constructor(segment: SegmentIdentity) {
@@ -103,8 +108,9 @@ export class Context {
     if (fact.type === 'link') this.#link(fact);
     else if (fact.type === 'job') this.#job(fact);
     else if (fact.type === 'refresh') this.#refresh(fact);
+    else if (fact.type === 'lease-terms') this.#terms(fact);
     else if (fact.type === 'session' && !this.#sessions.has(fact.session)) {
-      this.#sessions.set(fact.session, { nameless: bindContext(tidy(fact.site), '', ''), binds: new Set() });
+      this.#sessions.set(fact.session, { nameless: bindContext(tidy(fact.site), '', '', fact.address), binds: new Set() });
     }
   }
 
@@ -113,7 +119,7 @@ export class Context {
     const known = this.binds.get(fact.bind);
     if (known !== undefined) return known;
     const session = this.#sessions.get(fact.session);
-    const bind = bindContext(session?.nameless.site ?? '', tidy(fact.lessee), tidy(fact.worker));
+    const bind = bindContext(session?.nameless.site ?? '', tidy(fact.lessee), tidy(fact.worker), session?.nameless.address ?? '');
     this.binds.set(fact.bind, bind);
     session?.binds.add(bind);
     return bind;
@@ -125,6 +131,15 @@ export class Context {
     return [...ended];
   }
 
+  /** The leases that a share of this bind belongs to, by the terms journaled so far. */
+  leases(bind: BindContext, atMs: number): LeaseStretch {
+    const known = this.#stretches.get(bind);
+    if (known !== undefined && known.fromMs <= atMs && atMs < known.toMs) return known;
+    const found = bind === NO_BIND ? UNCLAIMED : this.#leases.inForce(bind.worker, bind.site, bind.address, atMs);
+    this.#stretches.set(bind, found);
+    return found;
+  }
+
   /** For counts of a session that has named nobody: its site alone. */
   nameless(session: number): BindContext {
     return this.#sessions.get(session)?.nameless ?? NO_BIND;
@@ -134,6 +149,11 @@ export class Context {
   jobless(link: number): JobContext {
     const known = this.#links.get(link);
     return known === undefined ? NO_JOB : new JobWorth(known.pool, known.text, 0, 0n);
+  }
+
+  #terms(fact: LeaseTermsFact): void {
+    this.#leases.apply(fact);
+    this.#stretches = new Map();
   }
 
   #link(fact: LinkFact): void {

@@ -3,6 +3,7 @@
  * how they are cut into batches. What a count refers to (session, bind, link, job) is looked up in the same segment.
  */
 import type { OwnVerdict, Forwarding, PoolReason } from '../proxy/mining/verdict.ts';
+import type { LeaseStretch } from '../proxy/session/leases.ts';
 import type { Fact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
 import { ConnectedClock } from './connected.ts';
 import { addDelivered, addCredited } from './expand.ts';
@@ -20,7 +21,9 @@ export interface DeliveredCell {
   readonly verdict: OwnVerdict;
   readonly forwarding: Forwarding;
   readonly exponent: number;
+  readonly leases: LeaseStretch;
   n: number;
+  firstMs: number;
   lastMs: number;
 }
 
@@ -33,6 +36,7 @@ export interface CreditedCell {
   readonly reason: PoolReason;
   readonly code: string;
   readonly difficulty: string;
+  readonly leases: LeaseStretch;
   n: number;
 }
 
@@ -59,7 +63,7 @@ export class SegmentFold {
     this.#fold = fold;
     this.#context = new Context(segment);
     this.run = runOf(segment.process);
-    this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs);
+    this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs, (bind, atMs) => this.#context.leases(bind, atMs).leases);
   }
 
   /** Takes a fact for what later ones refer to, and counts nothing: a head's repetition, or one folded before. */
@@ -139,36 +143,41 @@ export class SegmentFold {
 
   #share(fact: ShareFact): void {
     const minute = Math.floor(fact.atMs / MINUTE_MS);
-    const key = `${minute} ${fact.bind} ${fact.job} ${fact.exponent} ${fact.verdict} ${fact.forwarding}`;
+    const bind = this.#context.binds.get(fact.bind) ?? NO_BIND;
+    const leases = this.#context.leases(bind, fact.atMs);
+    const key = `${minute} ${fact.bind} ${fact.job} ${fact.exponent} ${fact.verdict} ${fact.forwarding} ${leases.key}`;
     const cell = this.#delivered.get(key);
-    const orphan = (fact.bind !== 0 && !this.#context.binds.has(fact.bind)) || (fact.job !== 0 && !this.#context.jobs.has(fact.job));
+    const orphan = (fact.bind !== 0 && bind === NO_BIND) || (fact.job !== 0 && !this.#context.jobs.has(fact.job));
     if (orphan) this.#orphans += 1;
     if (cell !== undefined) {
       cell.n += 1;
       if (fact.atMs > cell.lastMs) cell.lastMs = fact.atMs;
+      if (fact.atMs < cell.firstMs) cell.firstMs = fact.atMs;
       this.touch(fact.atMs);
       return;
     }
     this.#addCell(key, {
-      minute,
-      bind: this.#context.binds.get(fact.bind) ?? NO_BIND,
+      minute, bind, leases,
       job: this.#context.jobs.get(fact.job) ?? NO_JOB,
       verdict: fact.verdict,
       forwarding: fact.forwarding,
       exponent: fact.exponent,
       n: 1,
+      firstMs: fact.atMs,
       lastMs: fact.atMs,
     });
   }
 
   #rejects(fact: RejectsFact): void {
     const minute = Math.floor(fact.atMs / MINUTE_MS);
-    const key = `${minute} rejects ${fact.session} ${fact.bind} ${fact.verdict}`;
-    const cell = this.#delivered.get(key);
     const bind = this.#context.binds.get(fact.bind) ?? this.#context.nameless(fact.session);
+    const leases = this.#context.leases(bind, fact.atMs);
+    const key = `${minute} rejects ${fact.session} ${fact.bind} ${fact.verdict} ${leases.key}`;
+    const cell = this.#delivered.get(key);
     if (bind === NO_BIND) this.#orphans += 1;
     if (cell === undefined) {
-      this.#addCell(key, { minute, bind, job: NO_JOB, verdict: fact.verdict, forwarding: 'below-target', exponent: 0, n: fact.count, lastMs: fact.atMs });
+      const times = { firstMs: fact.atMs, lastMs: fact.atMs };
+      this.#addCell(key, { minute, bind, leases, job: NO_JOB, verdict: fact.verdict, forwarding: 'below-target', exponent: 0, n: fact.count, ...times });
       return;
     }
     cell.n += fact.count;
@@ -186,8 +195,9 @@ export class SegmentFold {
     const minute = Math.floor(fact.shareAtMs / MINUTE_MS);
     const code = tidy(fact.code).slice(0, KEY_TEXT_MAX);
     const difficulty = tidy(fact.difficulty).slice(0, KEY_TEXT_MAX);
-    const key = `${minute} ${fact.bind} ${fact.job} ${fact.link} ${fact.verdict} ${fact.reason} ${difficulty} ${code}`;
     const bind = this.#context.binds.get(fact.bind);
+    const leases = this.#context.leases(bind ?? NO_BIND, fact.shareAtMs);
+    const key = `${minute} ${fact.bind} ${fact.job} ${fact.link} ${fact.verdict} ${fact.reason} ${leases.key} ${difficulty} ${code}`;
     const job = this.#context.jobs.get(fact.job);
     if (bind === undefined || job === undefined) this.#orphans += 1;
     this.touch(fact.shareAtMs);
@@ -197,7 +207,7 @@ export class SegmentFold {
       return;
     }
     this.#credited.set(key, {
-      minute, code, difficulty,
+      minute, code, difficulty, leases,
       bind: bind ?? NO_BIND,
       job: job ?? this.#context.jobless(fact.link),
       verdict: fact.verdict,
@@ -210,7 +220,7 @@ export class SegmentFold {
   #unjournaled(fact: UnjournaledFact): void {
     this.touch(fact.fromMs);
     this.#fold.unjournaled({
-      minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee),
+      minute: Math.floor(fact.fromMs / MINUTE_MS), site: tidy(fact.site), lessee: tidy(fact.lessee), leases: tidy(fact.leases),
       verdict: fact.verdict, exponent: fact.exponent, n: fact.count,
     }, this);
   }
@@ -280,7 +290,7 @@ export class Fold {
 
   /** For segments: adds machine time. */
   connected(row: WorkerConnectedRow, from: SegmentFold): void {
-    const key = `${from.run} ${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.worker}`;
+    const key = `${from.run} ${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.leases} ${row.worker}`;
     const found = this.#deltas.worker_connected.get(key);
     if (found === undefined) this.#deltas.worker_connected.set(key, { ...row, run: from.run });
     else found.connected_ms += row.connected_ms;
@@ -303,7 +313,7 @@ export class Fold {
 
   /** For segments: adds shares that were answered and could not be journaled. */
   unjournaled(row: UnjournaledMinuteRow, from: SegmentFold): void {
-    const key = `${from.run} ${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.verdict} ${row.exponent}`;
+    const key = `${from.run} ${row.minute} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.verdict} ${row.exponent} ${row.leases}`;
     const found = this.#deltas.unjournaled_minute.get(key);
     if (found === undefined) this.#deltas.unjournaled_minute.set(key, { ...row, run: from.run });
     else found.n += row.n;

@@ -1,5 +1,6 @@
 /** Adds up ledger rows per bucket and key for a query. */
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import { leaseIds } from '../proxy/session/leases.ts';
 import type { LedgerKey, LedgerQuery } from './ledger.ts';
 import type { LedgerRange, LedgerReader } from './reader.ts';
 import type { CreditedDayRow, CreditedHourRow, CreditedMinuteRow, DeliveredDayRow, DeliveredHourRow, DeliveredMinuteRow, WorkerHourRow } from './rows.ts';
@@ -35,6 +36,7 @@ function nothing(): Sums {
 }
 
 class Gathered {
+  #whole: Sums | undefined;
   readonly buckets = new Map<number, Map<string, Sums>>();
   /** Every key with a row in the range or on the day before it: one that fell silent must still show. */
   readonly keys = new Set<string>();
@@ -55,8 +57,23 @@ class Gathered {
     return nothing();
   }
 
+  /** Under each lease of a set of them what was gathered under the set; the total stays what it was, for sets overlap. */
+  byLease(): Gathered {
+    const split = new Gathered();
+    split.#whole = this.total(undefined);
+    const ids = (set: string): string[] => (set === '' ? [''] : leaseIds(set));
+    for (const set of this.keys) for (const id of ids(set)) split.keys.add(id);
+    for (const [bucket, sets] of this.buckets) {
+      for (const [set, sums] of sets) for (const id of ids(set)) merge(split.at(bucket, id), sums);
+    }
+    for (const [set, exponent] of this.before) for (const id of ids(set)) split.before.set(id, exponent);
+    for (const [set, exponent] of this.firstSeen) for (const id of ids(set)) if (!split.firstSeen.has(id)) split.firstSeen.set(id, exponent);
+    return split;
+  }
+
   /** Over all buckets, of one key or of all. */
   total(key: string | undefined): Sums {
+    if (key === undefined && this.#whole !== undefined) return this.#whole;
     const total = nothing();
     for (const keys of this.buckets.values()) {
       for (const [name, sums] of keys) if (key === undefined || name === key) merge(total, sums);
@@ -95,7 +112,7 @@ export function gather(reader: LedgerReader, query: LedgerQuery, first: number, 
   lookBack(reader, query, gathered);
   if (query.by === 'worker') gatherWorkers(reader, query, first, end, gathered);
   else gatherGroups(reader, query, query.by, first, end, gathered);
-  return gathered;
+  return query.by === 'lease' ? gathered.byLease() : gathered;
 }
 
 /** The keys of the day before and their latest difficulty. */
@@ -105,7 +122,12 @@ function lookBack(reader: LedgerReader, query: LedgerQuery, gathered: Gathered):
     for (const row of reader.rows('worker_hour', from, to)) noteBefore(gathered, row.worker, row);
     return;
   }
-  for (const row of reader.rows('delivered_day', from, to)) noteBefore(gathered, row[query.by], row);
+  for (const row of reader.rows('delivered_day', from, to)) noteBefore(gathered, row[columnOf(query.by)], row);
+}
+
+/** The column that tells keys apart: leases come as sets, which are taken apart in the end. */
+function columnOf(by: Exclude<LedgerKey, 'worker'>): 'site' | 'lessee' | 'leases' | 'pool' {
+  return by === 'lease' ? 'leases' : by;
 }
 
 function noteBefore(gathered: Gathered, key: string, row: { readonly verdict: OwnVerdict; readonly exponent: number }): void {
@@ -131,12 +153,13 @@ type CreditedRow = CreditedMinuteRow | CreditedHourRow | CreditedDayRow;
 
 function gatherGroups(reader: LedgerReader, query: LedgerQuery, by: Exclude<LedgerKey, 'worker'>, first: number, end: number, gathered: Gathered): void {
   const unit = UNITS[query.step];
-  for (const row of reader.rows(`delivered_${unit}`, first, end)) addDelivered(gathered, bucketOf(row), row[by], row);
-  for (const row of reader.rows(`credited_${unit}`, first, end)) addCredited(gathered.at(bucketOf(row), row[by]), row);
-  if (by === 'pool') return;
+  const column = columnOf(by);
+  for (const row of reader.rows(`delivered_${unit}`, first, end)) addDelivered(gathered, bucketOf(row), row[column], row);
+  for (const row of reader.rows(`credited_${unit}`, first, end)) addCredited(gathered.at(bucketOf(row), row[column]), row);
+  if (column === 'pool') return;
   const minutes = MINUTES[query.step];
   for (const row of reader.rows('unjournaled_minute', first * minutes, end * minutes)) {
-    gathered.at(Math.floor(row.minute / minutes), row[by]).unjournaled += row.n;
+    gathered.at(Math.floor(row.minute / minutes), row[column]).unjournaled += row.n;
   }
 }
 

@@ -7,7 +7,7 @@ import { MINUTE_MS } from './rows.ts';
 import { satsText } from './worth.ts';
 import { gather, gatherRanges, type Sums } from './gather.ts';
 
-export const LEDGER_KEYS = ['site', 'lessee', 'worker', 'pool'] as const;
+export const LEDGER_KEYS = ['site', 'lessee', 'worker', 'pool', 'lease'] as const;
 export type LedgerKey = (typeof LEDGER_KEYS)[number];
 export const LEDGER_STEPS = ['1m', '1h', '1d'] as const;
 export type LedgerStep = (typeof LEDGER_STEPS)[number];
@@ -70,7 +70,7 @@ export interface LedgerReport {
   readonly to: string;
   /** By bucket, then key. A key has a row in each bucket that was observed, also when it delivered nothing there. */
   readonly rows: readonly LedgerRow[];
-  /** One row per key over the whole range, and one over all keys. */
+  /** One row per key over the whole range, and one over everything: work under two leases is in the rows of both and once in `total`. */
   readonly totals: readonly LedgerRow[];
   readonly total: LedgerRow;
 }
@@ -161,7 +161,7 @@ function ledgerRow(by: LedgerKey, from: string, key: string, sums: Sums, exposur
     expectedSats: worker ? null : satsText(sums.worth),
     uncreditable: worker ? null : total(sums.uncreditable),
     uncreditableHashes: worker ? null : String(hashesOf(sums.uncreditable)),
-    unjournaled: by === 'site' || by === 'lessee' ? sums.unjournaled : null,
+    unjournaled: by !== 'pool' && !worker ? sums.unjournaled : null,
     connectedSeconds: worker ? sums.connectedMs / 1000 : null,
     lastShare: worker && sums.lastMs > 0 ? iso(sums.lastMs) : null,
     credited: worker ? null : creditedPart(sums),

@@ -42,7 +42,7 @@ function isMessage(message: unknown): message is ToAccountant {
 
 function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
   const world = realWorld;
-  const accountant = Accountant.open({ dataDir: config.data, world });
+  const accountant = Accountant.open({ dataDir: config.data, world, onNotice: (sentence) => process.stderr.write(`${sentence}\n`) });
   const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;
 

@@ -10,6 +10,7 @@ import { Folding } from './folding.ts';
 import { isWriterAlive } from './journal/liveness.ts';
 import { listSegments } from './journal/reader.ts';
 import { sealDead } from './journal/seal.ts';
+import { goneSegments, renameLedger } from './older-ledger.ts';
 import type { Publisher } from './redis/publisher.ts';
 import { openPublisher } from './redis/open.ts';
 import { journalDirectory, ledgerFile, Store } from './store.ts';
@@ -57,19 +58,12 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
 
 /** What retention has deleted cannot be folded again. */
 function refuseLoss(dataDir: string): void {
-  if (!existsSync(ledgerFile(dataDir))) return;
-  const store = Store.open(dataDir, { readonly: true });
-  try {
-    const present = new Set(listSegments(journalDirectory(dataDir)).map(({ header }) => header.segment));
-    const gone = store.positions().filter(({ segment }) => !present.has(segment));
-    if (gone.length === 0) return;
-    throw new Error(
-      `${gone.length} segments that the ledger has folded are no longer in ${journalDirectory(dataDir)}: a rebuilt ledger would lack what they counted. ` +
-        'Restore them, or give --force to keep only what the journals show; the ledger from before is kept beside it',
-    );
-  } finally {
-    store.close();
-  }
+  const gone = existsSync(ledgerFile(dataDir)) ? goneSegments(dataDir) : [];
+  if (gone.length === 0) return;
+  throw new Error(
+    `${gone.length} segments that the ledger has folded are no longer in ${journalDirectory(dataDir)}: a rebuilt ledger would lack what they counted. ` +
+      'Restore them, or give --force to keep only what the journals show; the ledger from before is kept beside it',
+  );
 }
 
 async function foldAll({ dataDir, world, onProgress }: RebuildOptions, scratch: string): Promise<{ readonly segments: number; readonly records: number }> {
@@ -99,14 +93,7 @@ async function foldAll({ dataDir, world, onProgress }: RebuildOptions, scratch: 
 
 function replaceLedger(dataDir: string, scratch: string, world: World): string {
   const file = ledgerFile(dataDir);
-  let old = '';
-  if (existsSync(file)) {
-    // Opened and closed, its WAL is part of it.
-    Store.open(dataDir).close();
-    old = `${file}.before-${new Date(world.wallMs()).toISOString().replaceAll(':', '')}`;
-    renameSync(file, old);
-  }
-  for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+  const old = existsSync(file) ? renameLedger(dataDir, `before-${new Date(world.wallMs()).toISOString().replaceAll(':', '')}`) : '';
   renameSync(ledgerFile(scratch), file);
   return old;
 }

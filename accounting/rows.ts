@@ -10,6 +10,8 @@ export interface DeliveredMinuteRow {
   readonly minute: number;
   readonly site: string;
   readonly lessee: string;
+  /** Ids of the leases that it belongs to, in order, joined by commas; '' for none. */
+  readonly leases: string;
   readonly pool: string;
   /** First 8 hex digits of the proxy process's uuid, a dot, the link's number; '' when the job is unknown. */
   readonly link: string;
@@ -27,6 +29,7 @@ export interface CreditedMinuteRow {
   readonly minute: number;
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly pool: string;
   readonly link: string;
   readonly verdict: PoolAnswer;
@@ -45,6 +48,7 @@ export type PoolAnswer = 'accepted' | 'rejected' | 'unanswered';
 interface DeliveredRoll {
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly pool: string;
   readonly verdict: OwnVerdict;
   readonly forwarding: Forwarding;
@@ -56,6 +60,7 @@ interface DeliveredRoll {
 interface CreditedRoll {
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly pool: string;
   readonly verdict: PoolAnswer;
   readonly reason: PoolReason;
@@ -72,6 +77,7 @@ export interface WorkerHourRow {
   readonly hour: number;
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly pool: string;
   readonly worker: string;
   readonly verdict: OwnVerdict;
@@ -86,6 +92,7 @@ export interface WorkerConnectedRow {
   readonly hour: number;
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly worker: string;
   connected_ms: number;
 }
@@ -101,10 +108,27 @@ export interface ObservedMinuteRow {
   last_ms: number;
 }
 
+/** What one worker name delivered under a lease on a day of the lease's own zone, in shares of one difficulty. */
+export interface LeaseDayRow {
+  /** Days from 1970-01-01 to the local date. */
+  readonly day: number;
+  readonly lease: string;
+  readonly worker: string;
+  readonly exponent: number;
+  /** Accepted shares. */
+  n: number;
+  /** Wall clock of the first and the latest of them. */
+  first_ms: number;
+  last_ms: number;
+  /** The same shares by the hour since local midnight in which they were found, hour h in bits 32·h to 32·h + 31. */
+  slots: bigint;
+}
+
 export interface UnjournaledMinuteRow {
   readonly minute: number;
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly verdict: GoodVerdict;
   readonly exponent: number;
   n: number;
@@ -113,6 +137,7 @@ export interface UnjournaledMinuteRow {
 export interface TotalRow {
   readonly site: string;
   readonly lessee: string;
+  readonly leases: string;
   readonly pool: string;
   readonly verdict: OwnVerdict;
   readonly exponent: number;
@@ -138,6 +163,7 @@ export interface Rows {
   credited_day: CreditedDayRow;
   observed_minute: ObservedMinuteRow;
   unjournaled_minute: UnjournaledMinuteRow;
+  lease_day: LeaseDayRow;
   total: TotalRow;
   credited_total: CreditedTotalRow;
 }
@@ -145,40 +171,41 @@ export type TableName = keyof Rows;
 
 /**
  * How a column is kept. `int` and `text` are the row's key (texts are interned); `sum`, `min`, `max` are integers merged
- * in SQL; `worth` is a decimal string added in BigInt.
+ * in SQL; `big` is a decimal string added in BigInt, the last column of its table.
  */
-export type ColumnKind = 'int' | 'text' | 'sum' | 'min' | 'max' | 'worth';
+export type ColumnKind = 'int' | 'text' | 'sum' | 'min' | 'max' | 'big';
 export type TableSpec<R> = { readonly [C in keyof R & string]: ColumnKind };
 
 const deliveredRoll = {
-  site: 'text', lessee: 'text', pool: 'text', verdict: 'text', forwarding: 'text', exponent: 'int', n: 'sum', worth: 'worth',
+  site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', forwarding: 'text', exponent: 'int', n: 'sum', worth: 'big',
 } as const;
 const creditedRoll = {
-  site: 'text', lessee: 'text', pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum', worth: 'worth',
+  site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum', worth: 'big',
 } as const;
 
 /** Column order is key order. The first column is the bucket, except in the two totals. */
 export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   delivered_minute: {
-    minute: 'int', site: 'text', lessee: 'text', pool: 'text', link: 'text', verdict: 'text', forwarding: 'text',
+    minute: 'int', site: 'text', lessee: 'text', leases: 'text', pool: 'text', link: 'text', verdict: 'text', forwarding: 'text',
     exponent: 'int', nbits: 'int', value: 'int', n: 'sum',
   },
   credited_minute: {
-    minute: 'int', site: 'text', lessee: 'text', pool: 'text', link: 'text', verdict: 'text', reason: 'text', code: 'text',
+    minute: 'int', site: 'text', lessee: 'text', leases: 'text', pool: 'text', link: 'text', verdict: 'text', reason: 'text', code: 'text',
     difficulty: 'text', nbits: 'int', value: 'int', n: 'sum',
   },
   worker_hour: {
-    hour: 'int', site: 'text', lessee: 'text', pool: 'text', worker: 'text', verdict: 'text', exponent: 'int', n: 'sum',
+    hour: 'int', site: 'text', lessee: 'text', leases: 'text', pool: 'text', worker: 'text', verdict: 'text', exponent: 'int', n: 'sum',
     last_ms: 'max',
   },
-  worker_connected: { hour: 'int', site: 'text', lessee: 'text', worker: 'text', connected_ms: 'sum' },
+  worker_connected: { hour: 'int', site: 'text', lessee: 'text', leases: 'text', worker: 'text', connected_ms: 'sum' },
   delivered_hour: { hour: 'int', ...deliveredRoll },
   delivered_day: { day: 'int', ...deliveredRoll },
   credited_hour: { hour: 'int', ...creditedRoll },
   credited_day: { day: 'int', ...creditedRoll },
   observed_minute: { minute: 'int', process: 'text', observed_ms: 'sum', first_ms: 'min', last_ms: 'max' },
-  unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
-  total: { site: 'text', lessee: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
+  unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', leases: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
+  lease_day: { day: 'int', lease: 'text', worker: 'text', exponent: 'int', n: 'sum', first_ms: 'min', last_ms: 'max', slots: 'big' },
+  total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
 };
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
@@ -206,7 +233,7 @@ export function emptyDeltas(): Deltas {
   return {
     delivered_minute: new Map(), credited_minute: new Map(), worker_hour: new Map(), worker_connected: new Map(),
     delivered_hour: new Map(), delivered_day: new Map(), credited_hour: new Map(), credited_day: new Map(),
-    observed_minute: new Map(), unjournaled_minute: new Map(), total: new Map(), credited_total: new Map(),
+    observed_minute: new Map(), unjournaled_minute: new Map(), lease_day: new Map(), total: new Map(), credited_total: new Map(),
   };
 }
 

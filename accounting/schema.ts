@@ -3,12 +3,12 @@ import { keptColumns, TABLE_NAMES, type TableName } from './rows.ts';
 import { UNIT_SCHEMA } from './unit-book.ts';
 import { storedColumns } from './units.ts';
 
-/** In `PRAGMA user_version`. A ledger of another version is folded anew from the journals, not migrated in place. */
-export const SCHEMA_VERSION = 3;
+/** In `PRAGMA user_version`. A ledger of an earlier version is folded anew from the journals (older-ledger.ts), not migrated in place. */
+export const SCHEMA_VERSION = 4;
 
 function createTable(table: TableName): string {
   const defined = storedColumns(table).map(([name, kind]) => {
-    if (kind === 'worth') return `${name} TEXT NOT NULL`;
+    if (kind === 'big') return `${name} TEXT NOT NULL`;
     return kind === 'text' ? `${name} INTEGER NOT NULL REFERENCES dimension (id)` : `${name} INTEGER NOT NULL`;
   });
   const keys = storedColumns(table).filter(([, kind]) => kind === 'int' || kind === 'text');

@@ -14,7 +14,7 @@ function upsert(table: TableName): string {
   const measures = columns.filter((column) => !isKey(column));
   const updates = measures.map(([name, kind]) => {
     if (kind === 'sum') return `${name} = ${name} + excluded.${name}`;
-    if (kind === 'worth') return `${name} = excluded.${name}`;
+    if (kind === 'big') return `${name} = excluded.${name}`;
     return `${name} = ${kind}(${name}, excluded.${name})`;
   });
   // Keys before measures, in which order their values are gathered.
@@ -22,25 +22,29 @@ function upsert(table: TableName): string {
   return `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO UPDATE SET ${updates.join(', ')}`;
 }
 
-function selectWorth(table: TableName): string {
-  return `SELECT worth FROM ${table} WHERE ${storedColumns(table).filter(isKey).map(([name]) => `${name} = ?`).join(' AND ')}`;
+/** The decimal string of a row, of which a table has at most one. */
+function selectBig(table: TableName): string {
+  const [big] = storedColumns(table).find(([, kind]) => kind === 'big') ?? ['NULL'];
+  return `SELECT ${big} FROM ${table} WHERE ${storedColumns(table).filter(isKey).map(([name]) => `${name} = ?`).join(' AND ')}`;
 }
 
 function perTable<V>(make: (table: TableName) => V): Readonly<Record<TableName, V>> {
   return Object.fromEntries(TABLE_NAMES.map((table) => [table, make(table)])) as Record<TableName, V>;
 }
 export const UPSERTS = perTable(upsert);
-export const SELECT_WORTH = perTable(selectWorth);
+export const SELECT_BIG = perTable(selectBig);
 export const STORED = perTable(storedColumns);
 const ROW_COLUMNS = perTable((table): Columns => Object.entries<ColumnKind>(TABLES[table]));
 
-/** Selects a table's rows in the order of their keys, those of several runs side by side. */
-export function selectRows(table: TableName, ranged: boolean): string {
+/** Selects a table's rows in the order of their keys, those of several runs side by side: of a range of buckets, of one lease. */
+export function selectRows(table: TableName, ranged: boolean, leased: boolean): string {
   const columns = ROW_COLUMNS[table];
   const bucket = columns[0]?.[0] ?? '';
   const order = columns.filter(isKey).map(([name]) => name);
   const runs = keptColumns(table).length > columns.length ? ['run'] : [];
-  return `SELECT ${columns.map(([name]) => name).join(', ')} FROM ${table}_text${ranged ? ` WHERE ${bucket} >= ? AND ${bucket} < ?` : ''} ORDER BY ${[...order, ...runs].join(', ')}`;
+  const ofLease = columns.some(([name]) => name === 'leases') ? `instr(',' || leases || ',', ',' || ? || ',') > 0` : 'lease = ?';
+  const conditions = [...(ranged ? [`${bucket} >= ? AND ${bucket} < ?`] : []), ...(leased ? [ofLease] : [])];
+  return `SELECT ${columns.map(([name]) => name).join(', ')} FROM ${table}_text${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''} ORDER BY ${[...order, ...runs].join(', ')}`;
 }
 
 /** Rows from what `selectRows` gives, added up over runs. */
@@ -84,7 +88,7 @@ export function rowOf<T extends TableName>(columns: Columns, values: readonly un
   const row: Record<string, Value> = {};
   columns.forEach(([name, kind], index) => {
     if (kind === 'text') row[name] = textOf(values[index]);
-    else row[name] = kind === 'worth' ? BigInt(String(values[index])) : countOf(values[index]);
+    else row[name] = kind === 'big' ? BigInt(String(values[index])) : countOf(values[index]);
   });
   return row as unknown as Rows[T];
 }

@@ -8,7 +8,7 @@ import Database from 'libsql';
 import { TABLE_NAMES, type Deltas, type KeptRow, type Position, type Rows, type TableName } from './rows.ts';
 import type { LedgerReader } from './reader.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
-import { countOf as count, mergedRows, SELECT_WORTH, selectRows, STORED, textOf as text, UPSERTS, type Value } from './store-sql.ts';
+import { countOf as count, mergedRows, SELECT_BIG, selectRows, STORED, textOf as text, UPSERTS, type Value } from './store-sql.ts';
 import { UnitBook, type UnitId } from './unit-book.ts';
 import { groupText, isBucketTable, LAYOUTS, shardOf, versionOf } from './units.ts';
 
@@ -134,11 +134,11 @@ export class Store implements LedgerReader {
 
   /**
    * Rows of a table in the order of their keys, added up over runs. With `from` and `to`, only those whose bucket (first
-   * column) is in [from, to).
+   * column) is in [from, to); with `lease`, of those only the lease's.
    */
-  *rows<T extends TableName>(table: T, from?: number, to?: number): Generator<Rows[T]> {
+  *rows<T extends TableName>(table: T, from?: number, to?: number, lease?: string): Generator<Rows[T]> {
     const ranged = from !== undefined && to !== undefined;
-    yield* mergedRows(table, this.iterate(selectRows(table, ranged), ...(ranged ? [from, to] : [])));
+    yield* mergedRows(table, this.iterate(selectRows(table, ranged, lease !== undefined), ...(ranged ? [from, to] : []), ...(lease === undefined ? [] : [lease])));
   }
 
   /** Runs a query; each row is an array of its columns. Integers are bigints. */
@@ -205,16 +205,16 @@ export class Store implements LedgerReader {
     const record = row as unknown as Readonly<Record<string, Value>>;
     const shard = isBucketTable(table) && LAYOUTS[table].sharded ? shardOf(String(record['worker'])) : 0;
     const values: Value[] = [];
-    let worth: bigint | undefined;
+    let big: bigint | undefined;
     const keys: Value[] = [];
     for (const [name, kind] of STORED[table]) {
       const value = record[name] ?? '';
       if (kind === 'text') keys.push(this.#intern(String(value)));
       else if (kind === 'int') keys.push(name === 'shard' ? shard : value);
-      else if (kind === 'worth') worth = BigInt(value);
+      else if (kind === 'big') big = BigInt(value);
       else values.push(value);
     }
-    if (worth !== undefined) values.push(String(worth + this.#worth(table, keys)));
+    if (big !== undefined) values.push(String(big + this.#big(table, keys)));
     this.#prepared(UPSERTS[table], false).run(...keys, ...values);
     // A scratch copy is not published.
     if (!this.#writes || !isBucketTable(table)) return;
@@ -223,8 +223,8 @@ export class Store implements LedgerReader {
     this.units.note(unit, shard, versionOf(layout, row));
   }
 
-  #worth(table: TableName, keys: Value[]): bigint {
-    const found = this.#prepared(SELECT_WORTH[table], true).all(...keys)[0];
+  #big(table: TableName, keys: Value[]): bigint {
+    const found = this.#prepared(SELECT_BIG[table], true).all(...keys)[0];
     return Array.isArray(found) ? BigInt(text(found[0])) : 0n;
   }
 
@@ -282,10 +282,8 @@ function checkSchema(database: Database.Database, file: string, readonly: boolea
   const version = Array.isArray(found) ? count(found[0]) : 0;
   if (version === SCHEMA_VERSION) return;
   if (version !== 0 || readonly) {
-    throw new Error(
-      `the ledger ${file} has schema version ${version}, this program reads ${SCHEMA_VERSION}: ` +
-        'use the program that wrote it, or move the file away and the journals will be folded anew',
-    );
+    const remedy = version < SCHEMA_VERSION ? 'start the instance, which folds it anew from its journals and keeps the old file beside it' : 'use the program that wrote it, or move the file away and the journals will be folded anew';
+    throw new Error(`the ledger ${file} has schema version ${version}, this program reads ${SCHEMA_VERSION}: ${remedy}`);
   }
   database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }

@@ -7,6 +7,8 @@ import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
 export interface DeliveredTotal {
   readonly site: string;
   readonly lessee: string;
+  /** Ids of leases joined by commas. */
+  readonly leases: string;
   readonly pool: string;
   readonly verdict: OwnVerdict;
   readonly exponent: number;
@@ -78,7 +80,7 @@ export class Totals {
 }
 
 function deliveredKey(row: TotalRow): string {
-  return JSON.stringify([row.site, row.lessee, row.pool, row.verdict, row.exponent]);
+  return JSON.stringify([row.site, row.lessee, row.leases, row.pool, row.verdict, row.exponent]);
 }
 
 function creditedKey(row: CreditedTotalRow): string {

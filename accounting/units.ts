@@ -1,13 +1,13 @@
 /**
  * How ledger rows are owned and grouped: a unit is what one run of a proxy process counted in one bucket of one table for
- * one group (site, lessee, pool). Its rows are replaced only together, and its version is the sum of all its counts.
+ * one group (site, lessee, leases, pool). Its rows are replaced only together, and its version is the sum of all its counts.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS, TABLES, TABLE_NAMES, type BucketTable, type ColumnKind, type TableName } from './rows.ts';
 
 export type Resolution = 'minute' | 'hour' | 'day';
 type Column = readonly [name: string, kind: ColumnKind];
 
-const GROUPED_BY = ['site', 'lessee', 'pool'] as const;
+const GROUPED_BY = ['site', 'lessee', 'leases', 'pool', 'lease'] as const;
 const RESOLUTION_MS: Readonly<Record<Resolution, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /** A table as units see it. */
@@ -80,13 +80,21 @@ export function unescapePart(text: string): string {
   return text.includes('%') ? decodeURIComponent(text) : text;
 }
 
-/** The group columns of a row as one text, `north:acme:main`; '' where a table has none. */
+/** The group columns of a row as one text, `north:acme:acme-leaseback:main`; '' where a table has none. */
 export function groupText(layout: Layout, row: object): string {
   const values = row as Readonly<Record<string, unknown>>;
   return layout.group.map((name) => escapePart(String(values[name]))).join(':');
 }
 
-/** The reverse of `groupText`: column → value. */
+/** The reverse of `groupText`: column → value; undefined when another version of the ledger has written it. */
+export function readGroup(layout: Layout, text: string): Record<string, string> | undefined {
+  const parts = text === '' ? [] : text.split(':');
+  // A single empty name is an empty text too.
+  const foreign = parts.length !== layout.group.length && !(layout.group.length === 1 && text === '');
+  return foreign ? undefined : groupValues(layout, text);
+}
+
+/** The same for a group of this ledger's own. */
 export function groupValues(layout: Layout, text: string): Record<string, string> {
   const parts = text.split(':');
   return Object.fromEntries(layout.group.map((name, index) => [name, unescapePart(parts[index] ?? '')]));

@@ -108,6 +108,7 @@ export const COMMANDS: readonly Command[] = [
       rejects: { type: 'boolean', value: '', help: 'Highest reject ratio first.' },
       site: { type: 'string', value: 'NAME', help: 'Only machines of this site.' },
       lessee: { type: 'string', value: 'NAME', help: 'Only machines of this lessee.' },
+      lease: { type: 'string', value: 'ID', help: 'Only machines under this lease.' },
       local: LOCAL,
       json: JSON_OUTPUT,
     },
@@ -117,11 +118,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ledger',
-    summary: 'Print delivered and credited work by site, lessee, worker or pool.',
+    summary: 'Print delivered and credited work by site, lessee, lease, worker or pool.',
     argument: '',
     options: {
       ...INSTANCE,
-      by: { type: 'string', value: 'site|lessee|worker|pool', help: 'What to group by. Default: site.' },
+      by: { type: 'string', value: 'site|lessee|lease|worker|pool', help: 'What to group by. Default: site.' },
       ...RANGE,
       step: { type: 'string', value: '1m|1h|1d', help: 'Length of a bucket; by worker from 1h up. Default: 1h.' },
       local: LOCAL,

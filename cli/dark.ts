@@ -1,4 +1,5 @@
 /** Which worker names have gone dark, from the ledger's hours by worker. */
+import { leaseIds } from '../proxy/session/leases.ts';
 import type { LedgerRange, LedgerReader } from '../accounting/reader.ts';
 import { HOUR_MS } from '../accounting/rows.ts';
 
@@ -12,6 +13,8 @@ export interface DarkMachine {
   readonly worker: string;
   readonly site: string;
   readonly lessee: string;
+  /** The leases it belonged to when it was last heard of. */
+  readonly leases: readonly string[];
   /** Wall clock of the last accepted share within the last 24 hours; null when there was none. */
   readonly lastShareMs: number | null;
   /** A session under this name is connected now: it is reachable but finds nothing that counts. */
@@ -31,15 +34,20 @@ interface Name {
 export function darkMachines(reader: LedgerReader, connected: readonly Name[], nowMs: number): DarkMachine[] {
   const { from, to } = darkHours(nowMs);
   const last = new Map<string, number | null>();
-  for (const row of reader.rows('worker_connected', from, to)) last.set(keyOf(row), null);
+  const leases = new Map<string, string>();
+  for (const row of reader.rows('worker_connected', from, to)) {
+    last.set(keyOf(row), null);
+    leases.set(keyOf(row), row.leases);
+  }
   for (const row of reader.rows('worker_hour', from, to)) {
     const before = last.get(keyOf(row)) ?? null;
+    leases.set(keyOf(row), row.leases);
     last.set(keyOf(row), row.verdict === 'accepted' ? Math.max(row.last_ms, before ?? 0) : before);
   }
   const now = new Set(connected.map(keyOf));
   return [...last]
     .filter(([, lastShareMs]) => lastShareMs === null || lastShareMs < nowMs - DARK_AFTER_MS)
-    .map(([key, lastShareMs]) => ({ ...nameOf(key), lastShareMs, connected: now.has(key) }))
+    .map(([key, lastShareMs]) => ({ ...nameOf(key), leases: leaseIds(leases.get(key) ?? ''), lastShareMs, connected: now.has(key) }))
     .filter(({ worker }) => worker !== '')
     .toSorted((a, b) => (b.lastShareMs ?? 0) - (a.lastShareMs ?? 0) || (keyOf(a) < keyOf(b) ? -1 : 1));
 }

@@ -38,8 +38,8 @@ async function machinesElsewhere(options: ParsedOptions, io: Io): Promise<LiveMa
   try {
     const own = readHostId(dataDirectory(options));
     const hosts = (await readLive(redis, shared.prefix)).filter(({ host }) => host !== own);
-    // Written by the same program on another host.
-    return hosts.flatMap(({ name, machines }) => (machines as MachineSnapshot[]).map((machine) => ({ ...machine, host: name })));
+    // Written by the same program on another host, perhaps of an earlier version.
+    return hosts.flatMap(({ name, machines }) => (machines as MachineSnapshot[]).map((machine) => ({ ...machine, leases: machine.leases ?? [], host: name })));
   } finally {
     redis.close();
   }

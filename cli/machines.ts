@@ -34,9 +34,9 @@ export async function machines(options: ParsedOptions, io: Io): Promise<ExitCode
   return EXIT.ok;
 }
 
-function selected({ text }: ParsedOptions): (machine: { readonly site: string; readonly lessee: string }) => boolean {
-  const { site, lessee } = text;
-  return (machine) => (site === undefined || machine.site === site) && (lessee === undefined || machine.lessee === lessee);
+function selected({ text }: ParsedOptions): (machine: { readonly site: string; readonly lessee: string; readonly leases: readonly string[] }) => boolean {
+  const { site, lessee, lease } = text;
+  return (machine) => (site === undefined || machine.site === site) && (lessee === undefined || machine.lessee === lessee) && (lease === undefined || machine.leases.includes(lease));
 }
 
 /** Adds what follows from the counts. */
@@ -67,6 +67,7 @@ function machineTable(rows: readonly MachineRow[], nowMs: number): string {
     row.worker,
     row.site,
     row.lessee,
+    row.leases.join(' '),
     row.address,
     row.firmware,
     powerOfTwo(row.exponent),
@@ -81,6 +82,7 @@ function machineTable(rows: readonly MachineRow[], nowMs: number): string {
       { title: 'worker' },
       { title: 'site' },
       { title: 'lessee' },
+      { title: 'leases' },
       { title: 'address' },
       { title: 'firmware' },
       { title: 'difficulty', right: true },
@@ -140,9 +142,10 @@ function printDark(rows: readonly DarkMachine[], { flags }: ParsedOptions, io: I
     row.worker,
     row.site,
     row.lessee,
+    row.leases.join(' '),
     row.lastShareMs === null ? 'none within 24 h' : `${isoTime(row.lastShareMs - (row.lastShareMs % 1000))} (${age(nowMs - row.lastShareMs)} ago)`,
     row.connected ? 'yes' : 'no',
   ]);
-  io.out(table([{ title: 'worker' }, { title: 'site' }, { title: 'lessee' }, { title: 'last accepted share' }, { title: 'connected' }], cells));
+  io.out(table([{ title: 'worker' }, { title: 'site' }, { title: 'lessee' }, { title: 'leases' }, { title: 'last accepted share' }, { title: 'connected' }], cells));
   return EXIT.ok;
 }

@@ -6,7 +6,8 @@ import { name, text, whole } from './fields.ts';
 import { networkBlock } from './networks.ts';
 import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 
-const LEASE_KINDS = ['leaseback', 'hosting', 'purchase'] as const;
+/** The order is wire format of the journal: append only. */
+export const LEASE_KINDS = ['leaseback', 'hosting', 'purchase'] as const;
 export type LeaseKind = (typeof LEASE_KINDS)[number];
 
 /** Currencies of two decimals, which lines of a statement are rounded to; BTC goes to the nano-satoshi. */

@@ -93,9 +93,11 @@ function readKept(path: string): Kept | undefined {
   }
 }
 
-/** Its CRC holds, so it is what this code wrote. */
+/** Its CRC holds, so it is what this code wrote, or a version of it that knew no leases. */
 function keptIn(file: SlotFile): Kept {
-  return (file.found as Kept | undefined) ?? { waiting: [], underWay: [] };
+  const { waiting, underWay } = (file.found as Kept | undefined) ?? { waiting: [], underWay: [] };
+  const whole = (entries: readonly Unadmitted[]): Unadmitted[] => entries.map((entry) => ({ ...entry, leases: entry.leases ?? '' }));
+  return { waiting: whole(waiting), underWay: underWay.map((each) => ({ ...each, entries: whole(each.entries) })) };
 }
 
 export class Admissions {
@@ -215,7 +217,7 @@ export class Admissions {
   }
 }
 
-/** How many of the counts fit into a slot: all, but for a thousand combinations of site, lessee and difficulty. */
+/** How many of the counts fit into a slot: all, but for a thousand combinations of site, lessee, leases and difficulty. */
 function fitting(waiting: readonly Unadmitted[], underWay: readonly UnderWay[]): number {
   const room = STATE_BYTES_MAX - Buffer.byteLength(JSON.stringify({ waiting: [], underWay }));
   let used = 0;
@@ -227,7 +229,7 @@ function fitting(waiting: readonly Unadmitted[], underWay: readonly UnderWay[]):
 }
 
 async function notAdmitted(underWay: UnderWay, files: readonly SegmentFile[]): Promise<readonly Unadmitted[]> {
-  const keyOf = (of: Unadmitted): string => JSON.stringify([of.site, of.lessee, of.exponent, of.verdict]);
+  const keyOf = (of: Unadmitted): string => JSON.stringify([of.site, of.lessee, of.leases, of.exponent, of.verdict]);
   const missing = new Map(underWay.entries.map((entry) => [keyOf(entry), entry]));
   for (const file of files) {
     const reader = SegmentReader.open(file.path, file.limit);

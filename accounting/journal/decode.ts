@@ -1,6 +1,7 @@
 /** Record bodies → facts: the inverse of encode.ts, strict about every byte. */
+import { LEASE_KINDS } from '../../config/leases.ts';
 import { FORWARDING, GOOD_VERDICTS, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
-import type { Fact, JobFact, LinkFact, PoolVerdictFact, SessionFact, ShareFact } from '../../proxy/session/facts.ts';
+import type { Fact, JobFact, LeaseTermsFact, LinkFact, PoolVerdictFact, SessionFact, ShareFact, UnjournaledFact } from '../../proxy/session/facts.ts';
 import { ByteReader } from './bytes.ts';
 import { BLOCK_FLAG, CLEAN_FLAG, FACT_TYPES, FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
 import type { FactType } from './fact-types.ts';
@@ -47,14 +48,13 @@ function decodeFields(type: FactType, from: ByteReader): Fact {
     case 'rejects':
       return { type, session: from.varuint(), bind: from.varuint(), verdict: word(OWN_VERDICTS, from.u8()), count: from.varuint(), atMs };
     case 'unjournaled':
-      return {
-        type, fromMs: from.u48(), site: from.text(), lessee: from.text(), exponent: readExponent(from), count: from.varuint(), atMs,
-        verdict: word(GOOD_VERDICTS, from.u8()),
-      };
+      return decodeUnjournaled(from, atMs);
     case 'document':
       return { type, kind: from.text(), name: from.text(), digest: from.text(), atMs };
     case 'pulse':
       return { type, observedMs: from.varuint(), sessions: from.varuint(), atMs };
+    case 'lease-terms':
+      return decodeLeaseTerms(from, atMs);
     default:
       return type satisfies never;
   }
@@ -153,4 +153,41 @@ function decodePoolVerdict(from: ByteReader, atMs: number): PoolVerdictFact {
   const told = from.u8();
   const reply = told === 0 ? undefined : { value: (told - 1) % 2 === 1, source: word(REPLY_SOURCES, (told - 1) >> 1) };
   return { type: 'pool-verdict', share, bind, job, link, shareAtMs, difficulty, verdict, reason, code, text, reply, atMs };
+}
+
+function decodeUnjournaled(from: ByteReader, atMs: number): UnjournaledFact {
+  const fromMs = from.u48();
+  const [site, lessee] = [from.text(), from.text()];
+  const exponent = readExponent(from);
+  const count = from.varuint();
+  const verdict = word(GOOD_VERDICTS, from.u8());
+  // Without a lease it ends here, as it did in journals from before there were any.
+  const ends = from.left === 0;
+  const leases = ends ? '' : from.text();
+  if (!ends && leases === '') throw new RangeError('an unjournaled record names leases and has none');
+  return { type: 'unjournaled', verdict, fromMs, site, lessee, leases, exponent, count, atMs };
+}
+
+function decodeLeaseTerms(from: ByteReader, atMs: number): LeaseTermsFact {
+  return {
+    type: 'lease-terms',
+    lease: from.text(),
+    kind: word(LEASE_KINDS, from.u8()),
+    digest: from.text(),
+    terms: from.text(),
+    workers: texts(from),
+    sites: texts(from),
+    from: texts(from),
+    timezone: from.text(),
+    fromMs: from.u48(),
+    toMs: from.u48(),
+    atMs,
+  };
+}
+
+function texts(from: ByteReader): string[] {
+  // Each takes a byte at least, so a count beyond the record fails at once.
+  const count = from.varuint();
+  if (count > from.left) throw new RangeError(`a list of ${count} texts at byte ${from.position} exceeds its record`);
+  return Array.from({ length: count }, () => from.text());
 }

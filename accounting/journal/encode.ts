@@ -1,4 +1,5 @@
 /** Facts → record bodies: one type byte, then the fields in the order of docs/journal.md. */
+import { LEASE_KINDS } from '../../config/leases.ts';
 import type { OwnVerdict } from '../../proxy/mining/verdict.ts';
 import { FORWARDING, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
 import type {
@@ -6,6 +7,7 @@ import type {
   BlockFact,
   Fact,
   JobFact,
+  LeaseTermsFact,
   LinkFact,
   PoolVerdictFact,
   RefreshFact,
@@ -68,7 +70,8 @@ export function encodeFact(fact: Fact, into: ByteWriter): void {
       into.text(fact.lessee);
       writeExponent(fact.exponent, into);
       into.varuint(fact.count);
-      return into.u8(verdictBytes[fact.verdict]);
+      into.u8(verdictBytes[fact.verdict]);
+      return fact.leases === '' ? undefined : into.text(fact.leases);
     case 'pulse':
       into.u48(fact.atMs);
       into.varuint(fact.observedMs);
@@ -78,6 +81,8 @@ export function encodeFact(fact: Fact, into: ByteWriter): void {
       into.text(fact.kind);
       into.text(fact.name);
       return into.text(fact.digest);
+    case 'lease-terms':
+      return encodeLeaseTerms(fact, into);
     default:
       return fact satisfies never;
   }
@@ -184,4 +189,19 @@ function encodeBlock(fact: BlockFact, into: ByteWriter): void {
   into.varuint(fact.job);
   into.block(fact.header);
   into.block(fact.coinbase);
+}
+
+function encodeLeaseTerms(fact: LeaseTermsFact, into: ByteWriter): void {
+  into.u48(fact.atMs);
+  into.text(fact.lease);
+  into.u8(LEASE_KINDS.indexOf(fact.kind));
+  into.text(fact.digest);
+  into.text(fact.terms);
+  for (const list of [fact.workers, fact.sites, fact.from]) {
+    into.varuint(list.length);
+    for (const each of list) into.text(each);
+  }
+  into.text(fact.timezone);
+  into.u48(fact.fromMs);
+  into.u48(fact.toMs);
 }

@@ -22,6 +22,7 @@ export const FACT_TYPES = [
   'pulse',
   'block',
   'document',
+  'lease-terms',
 ] as const satisfies readonly Fact['type'][];
 
 export type FactType = Fact['type'];

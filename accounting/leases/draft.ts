@@ -48,9 +48,8 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   if ('refused' in prices) return prices;
   const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows.filter((row) => isUnder(terms.lease, row));
   const installed = days.map((day) => inventory && installedOn(day, inventory));
-  const { lessee } = terms.lease;
   const earnings = importedEarnings(config.data);
-  const measured = await gatherLease(book, days, lessee, installed, earnings);
+  const measured = await gatherLease(book, days, terms.id, installed, earnings);
   const before = previousOf(issued, query.period);
   return draftStatement({
     terms, period: query.period, days: measured.days, earned: measured.earned, stated: [], excused: excusedBy(terms.lease, []),
@@ -58,7 +57,7 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
     opening: before?.issued.statement.balance ?? [],
     payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), days.at(-1)?.toMs ?? 0),
     prices: prices.prices,
-    notes: [...attribution(config, terms), ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`]), 'Machines seen by name are not counted per lease yet.'],
+    notes: [ATTRIBUTION, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`]), 'Machines seen by name are not counted per lease yet.'],
   });
 }
 
@@ -113,12 +112,7 @@ export function isUnder({ machines }: LeaseConfig, { worker, site }: InventoryRo
   return machines.workers.length === 0 || machines.workers.some((glob) => globMatches(glob, worker));
 }
 
-/** Ledger rows have the label of their route and no lease yet, which a reader of the statement must know. */
-function attribution(config: Config, { id, lease }: LeaseTerms): string[] {
-  const others = leaseTerms(config).filter((terms) => terms.id !== id && terms.lease.lessee === lease.lessee).map((terms) => terms.id);
-  const sentence = `Work is attributed by the label "${lease.lessee}" of its route.`;
-  return others.length === 0 ? [sentence] : [sentence, `The same label stands for ${others.join(', ')}: work of those leases is in these figures too.`];
-}
+const ATTRIBUTION = "Work is attributed by the machines in the lease's terms as they were journaled when each share arrived.";
 
 /** The newest statement of the period before: the last one issued that is not of this period. */
 function previousOf(issued: readonly IssuedFile[], period: string): IssuedFile | undefined {

@@ -1,5 +1,6 @@
 /** A lease's part of what pools paid: each earning is divided by the credited work of its interval, to the nano-satoshi. */
 import type { LocalDay } from '../../config/calendar.ts';
+import { leaseIds } from '../../proxy/session/leases.ts';
 import type { LedgerRange, LedgerReader } from '../reader.ts';
 import { decimalText, exact, largestRemainder, over, times, total, type Exact } from './exact.ts';
 import type { Earning } from './earnings.ts';
@@ -41,9 +42,9 @@ export function earnedParts(reader: LedgerReader, days: readonly LocalDay[], all
   return earningsOf(days, all).flatMap(({ earning, day }) => {
     const { pool, fromMs, toMs, net } = earning;
     const key = JSON.stringify([pool, fromMs, toMs]);
-    const flow = flows.get(key) ?? flowOf(reader, { fromMs, toMs }, pool, (row) => row.lessee);
+    const flow = flows.get(key) ?? flowOf(reader, { fromMs, toMs }, pool, (row) => row.leases);
     flows.set(key, flow);
-    const mine = [...flow.creditedOf.keys()].map((whose) => whose === lease);
+    const mine = [...flow.creditedOf.keys()].map((leases) => leaseIds(leases).includes(lease));
     const ourWork = total([...flow.creditedOf.values()].filter((_, index) => mine[index]));
     if (ourWork.numerator === 0n) return [];
     const share = divided(net, flow).reduce((sum, part, index) => (mine[index] === true ? sum + part : sum), 0n);

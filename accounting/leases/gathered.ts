@@ -13,13 +13,13 @@ export interface Gathered {
 }
 
 /**
- * @param lessee The label that rows of the lease have.
+ * @param lease Its id, which the ledger's rows name.
  * @param installed TH·day of each day by the inventory.
  */
-export function gatherLease(book: Book, days: readonly LocalDay[], lessee: string, installed: readonly (Exact | undefined)[], earnings: readonly Earning[]): Promise<Gathered> {
-  return book.read([...measureRanges(days), ...earnedRanges(days, earnings)], (reader) => {
-    const measured = measureDays(reader, days, (row) => row.lessee === lessee, installed);
-    const earned = earnedParts(reader, days, earnings, lessee);
+export function gatherLease(book: Book, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[], earnings: readonly Earning[]): Promise<Gathered> {
+  return book.read([...measureRanges(days, lease), ...earnedRanges(days, earnings)], (reader) => {
+    const measured = measureDays(reader, days, lease, installed);
+    const earned = earnedParts(reader, days, earnings, lease);
     const byDay = earnedByDay(days.length, earned);
     return { days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n })), earned };
   });

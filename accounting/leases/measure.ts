@@ -8,9 +8,6 @@ import type { InventoryRow } from '../../config/inventory.ts';
 import { exact, plus, times, total, ZERO, type Exact } from './exact.ts';
 import { difficultyOf, type LeaseDay, type LossCause } from './quantities.ts';
 
-/** Whether a ledger row is the lease's. */
-export type Ours = (row: { readonly lessee: string }) => boolean;
-
 /** What a day adds up while rows are read. */
 class DaySums {
   readonly shares = new Map<number, number>();
@@ -35,7 +32,7 @@ class Calendar {
   readonly #hourDays = new Map<number, number>();
   readonly #minuteDays = new Map<number, number>();
 
-  constructor(days: readonly LocalDay[]) {
+  constructor(days: readonly LocalDay[], lease: string) {
     const minutes: { from: number; to: number }[] = [];
     days.forEach((day, index) => {
       const first = index === 0 ? Math.floor(day.fromMs / MINUTE_MS) : Math.ceil(day.fromMs / MINUTE_MS);
@@ -49,14 +46,14 @@ class Calendar {
       }
     });
     const hours = [...this.#hourDays.keys()];
-    this.hours = { table: 'delivered_hour', from: hours[0] ?? 0, to: (hours.at(-1) ?? -1) + 1 };
-    this.minutes = minutes.map((range) => ({ table: 'delivered_minute', ...range }));
+    this.hours = { table: 'delivered_hour', lease, from: hours[0] ?? 0, to: (hours.at(-1) ?? -1) + 1 };
+    this.minutes = minutes.map((range) => ({ table: 'delivered_minute', lease, ...range }));
     this.all = { from: Math.floor((days[0]?.fromMs ?? 0) / MINUTE_MS), to: Math.ceil((days.at(-1)?.toMs ?? 0) / MINUTE_MS) };
     this.ranges = [
       this.hours,
       { ...this.hours, table: 'credited_hour' },
       ...this.minutes.flatMap((range): LedgerRange[] => [range, { ...range, table: 'credited_minute' }]),
-      { table: 'unjournaled_minute', ...this.all },
+      { table: 'unjournaled_minute', lease, ...this.all },
       { table: 'observed_minute', ...this.all },
     ];
   }
@@ -71,25 +68,25 @@ class Calendar {
 }
 
 /** What `measureDays` reads. */
-export function measureRanges(days: readonly LocalDay[]): readonly LedgerRange[] {
-  return new Calendar(days).ranges;
+export function measureRanges(days: readonly LocalDay[], lease: string): readonly LedgerRange[] {
+  return new Calendar(days, lease).ranges;
 }
 
-/** Measures contiguous local days, in order. `installed` is TH·day of each by the inventory. */
-export function measureDays(reader: LedgerReader, days: readonly LocalDay[], ours: Ours, installed: readonly (Exact | undefined)[]): LeaseDay[] {
-  const calendar = new Calendar(days);
+/** Measures contiguous local days of a lease, in order. `installed` is TH·day of each by the inventory. */
+export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[]): LeaseDay[] {
+  const calendar = new Calendar(days, lease);
   const sums = days.map(() => new DaySums());
   const { from, to } = calendar.hours;
-  for (const row of reader.rows('delivered_hour', from, to)) if (ours(row)) addDelivered(sums[calendar.hourDay(row.hour) ?? -1], row);
-  for (const row of reader.rows('credited_hour', from, to)) if (ours(row)) addCredited(sums[calendar.hourDay(row.hour) ?? -1], row);
+  for (const row of reader.rows('delivered_hour', from, to, lease)) addDelivered(sums[calendar.hourDay(row.hour) ?? -1], row);
+  for (const row of reader.rows('credited_hour', from, to, lease)) addCredited(sums[calendar.hourDay(row.hour) ?? -1], row);
   for (const range of calendar.minutes) {
-    for (const row of reader.rows('delivered_minute', range.from, range.to)) if (ours(row)) addDelivered(sums[calendar.minuteDay(row.minute) ?? -1], row);
-    for (const row of reader.rows('credited_minute', range.from, range.to)) if (ours(row)) addCredited(sums[calendar.minuteDay(row.minute) ?? -1], row);
+    for (const row of reader.rows('delivered_minute', range.from, range.to, lease)) addDelivered(sums[calendar.minuteDay(row.minute) ?? -1], row);
+    for (const row of reader.rows('credited_minute', range.from, range.to, lease)) addCredited(sums[calendar.minuteDay(row.minute) ?? -1], row);
   }
-  for (const row of reader.rows('unjournaled_minute', calendar.all.from, calendar.all.to)) {
+  for (const row of reader.rows('unjournaled_minute', calendar.all.from, calendar.all.to, lease)) {
     const sum = sums[calendar.minuteDay(row.minute) ?? -1];
     // A courtesy share would have had no credit either.
-    if (sum !== undefined && row.verdict === 'accepted' && ours(row)) bump(sum.unjournaled, row.exponent, row.n);
+    if (sum !== undefined && row.verdict === 'accepted') bump(sum.unjournaled, row.exponent, row.n);
   }
   const observed = observedMs(reader, calendar, days.length);
   return days.map((day, index) => leaseDay(day, sums[index] ?? new DaySums(), observed[index] ?? 0, installed[index]));

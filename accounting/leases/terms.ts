@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { LeaseConfig, PartyConfig, RentConfig } from '../../config/leases.ts';
 import type { Config } from '../../config/schema.ts';
+import type { LeaseTermsFact } from '../../proxy/session/facts.ts';
 
 export interface LeaseTerms {
   readonly id: string;
@@ -25,6 +26,17 @@ export function leaseTerms(config: Pick<Config, 'leases' | 'parties'>): LeaseTer
   return Object.entries(config.leases ?? {})
     .map(([id, lease]) => ({ id, lease, parties: partiesOf(lease, config.parties ?? {}) }))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The terms of a configuration as the journal takes them; `nowMs` is wall clock. */
+export function leaseTermsFacts(config: Pick<Config, 'leases' | 'parties'>, nowMs: number): LeaseTermsFact[] {
+  return leaseTerms(config).map((terms) => {
+    const { kind, machines, timezone, term } = terms.lease;
+    return {
+      type: 'lease-terms', lease: terms.id, kind, digest: digestOf(terms), terms: canonicalJson(terms), workers: machines.workers, sites: machines.sites, from: machines.from,
+      timezone, fromMs: Math.max(0, term.fromMs), toMs: Math.max(0, term.toMs), atMs: nowMs,
+    };
+  });
 }
 
 function partiesOf(lease: LeaseConfig, known: Readonly<Record<string, PartyConfig>>): Record<string, PartyConfig> {

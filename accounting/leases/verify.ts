@@ -74,7 +74,7 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
 export async function verifyFigures({ statement }: IssuedStatement, book: Book): Promise<Finding[]> {
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
-  const measured = await gatherLease(book, days, contract.lease.lessee, days.map(() => undefined), statement.earnings.map(importedAs));
+  const measured = await gatherLease(book, days, contract.id, days.map(() => undefined), statement.earnings.map(importedAs));
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
   const fresh = draftStatement({
     terms: contract, period: period.name, days: measured.days, earned: measured.earned, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),

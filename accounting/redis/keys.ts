@@ -78,7 +78,7 @@ export function decodeRow<T extends BucketTable>(table: T, bucket: number, group
   });
   layout.measures.forEach(([name, kind], index) => {
     const figure = figures[index];
-    if (kind === 'worth') row[name] = BigInt(figure ?? '');
+    if (kind === 'big') row[name] = BigInt(figure ?? '');
     else row[name] = whole(figure) + (isMoment(kind) ? bucket * layout.bucketMs : 0);
   });
   return row as unknown as Rows[T];

@@ -1,8 +1,8 @@
 /** The ledger of all hosts: reads buckets from Redis and adds up what each run counted. */
-import type { Book, LedgerRange, LedgerReader } from '../reader.ts';
+import { isOfLease, type Book, type LedgerRange, type LedgerReader } from '../reader.ts';
 import { TABLES, type BucketTable, type ColumnKind, type Rows } from '../rows.ts';
 import { mergeMeasure } from '../store-sql.ts';
-import { groupValues, LAYOUTS } from '../units.ts';
+import { groupValues, LAYOUTS, readGroup } from '../units.ts';
 import type { SharedRedis } from './client.ts';
 import { decodeRow, indexKey, readOwner, rowsKey, VERSION_FIELD } from './keys.ts';
 
@@ -36,10 +36,10 @@ export class SharedBook implements Book {
     this.#onClose();
   }
 
-  async #load({ table, from, to }: LedgerRange): Promise<object[]> {
+  async #load({ table, from, to, lease }: LedgerRange): Promise<object[]> {
     const found = new Map<string, object>();
     for (let first = from; first < to; first += HASHES_PER_TURN) {
-      const parts = await this.#parts(table, first, Math.min(to, first + HASHES_PER_TURN));
+      const parts = await this.#parts(table, first, Math.min(to, first + HASHES_PER_TURN), lease);
       for (let at = 0; at < parts.length; at += HASHES_PER_TURN) {
         const turn = parts.slice(at, at + HASHES_PER_TURN);
         const hashes = await Promise.all(turn.map(({ key }) => this.#redis.fields(key)));
@@ -50,17 +50,24 @@ export class SharedBook implements Book {
   }
 
   /** All hashes of rows of some buckets, as their indexes announce them. */
-  async #parts(table: BucketTable, from: number, to: number): Promise<Part[]> {
+  async #parts(table: BucketTable, from: number, to: number, lease: string | undefined): Promise<Part[]> {
     const buckets = Array.from({ length: to - from }, (_, index) => from + index);
     const indexes = await Promise.all(buckets.map((bucket) => this.#redis.fields(indexKey(this.#prefix, { table, bucket }))));
     return buckets.flatMap((bucket, index) =>
       Object.entries(indexes[index] ?? {}).flatMap(([owner, count]) => {
         const { group } = readOwner(owner);
+        if (!wanted(table, group, lease)) return [];
         const key = indexKey(this.#prefix, { table, bucket });
         return Array.from({ length: Number(count) }, (_, part): Part => ({ bucket, group, key: rowsKey(key, owner, Number(count), part) }));
       }),
     );
   }
+}
+
+/** What a host of an earlier version has published stays out: it publishes all of it again once it is of this version. */
+function wanted(table: BucketTable, group: string, lease: string | undefined): boolean {
+  const values = readGroup(LAYOUTS[table], group);
+  return values !== undefined && (lease === undefined || isOfLease(values, lease));
 }
 
 function merge(found: Map<string, object>, table: BucketTable, { bucket, group }: Part, hash: Readonly<Record<string, string>>): void {
@@ -79,7 +86,7 @@ function merge(found: Map<string, object>, table: BucketTable, { bucket, group }
     for (const [name, kind] of layout.measures) {
       if (kind === 'int' || kind === 'text') continue;
       const sum = mergeMeasure(kind, BigInt(known[name] ?? 0), BigInt(other[name] ?? 0));
-      known[name] = kind === 'worth' ? sum : Number(sum);
+      known[name] = kind === 'big' ? sum : Number(sum);
     }
   }
 }
@@ -111,14 +118,14 @@ class Snapshot implements LedgerReader {
     this.#loaded.push({ range, rows });
   }
 
-  rows<T extends BucketTable>(table: T, from: number, to: number): Iterable<Rows[T]> {
+  rows<T extends BucketTable>(table: T, from: number, to: number, lease?: string): Iterable<Rows[T]> {
     if (from >= to) return [];
-    const found = this.#loaded.find(({ range }) => range.table === table && range.from <= from && range.to >= to);
+    const found = this.#loaded.find(({ range }) => range.table === table && range.from <= from && range.to >= to && (range.lease === undefined || range.lease === lease));
     if (found === undefined) throw new Error(`buckets ${from} to ${to} of ${table} are used without having been read from the shared ledger`);
     const { resolution } = LAYOUTS[table];
     return found.rows.filter((row) => {
       const bucket = Number((row as Readonly<Record<string, unknown>>)[resolution]);
-      return bucket >= from && bucket < to;
+      return bucket >= from && bucket < to && (lease === undefined || isOfLease(row, lease));
     }) as unknown as Rows[T][];
   }
 }

@@ -64,6 +64,8 @@ export interface MachineSnapshot {
   readonly worker: string;
   readonly site: string;
   readonly lessee: string;
+  /** Ids of the leases it belongs to now. */
+  readonly leases: readonly string[];
   readonly address: string;
   /** The machine's own user agent. */
   readonly firmware: string;
@@ -98,6 +100,8 @@ export type FromProxy =
 export interface DeliveredTotal {
   readonly site: string;
   readonly lessee: string;
+  /** Ids of leases joined by commas. */
+  readonly leases: string;
   readonly pool: string;
   readonly verdict: OwnVerdict;
   readonly exponent: number;

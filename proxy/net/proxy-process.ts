@@ -9,6 +9,7 @@ import { Vitals } from '../../config/vitals.ts';
 import type { Timer, World } from '../../config/world.ts';
 import { Admissions } from '../../accounting/journal/admissions.ts';
 import { JournalWriter } from '../../accounting/journal/writer.ts';
+import { leaseTermsFacts } from '../../accounting/leases/terms.ts';
 import type { Admission, Fact, Unadmitted } from '../session/facts.ts';
 import { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
@@ -104,7 +105,8 @@ export class ProxyProcess implements Sink {
       onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
     });
     this.admissions.tick();
-    this.farm.start(this.now());
+    const now = this.now();
+    this.farm.start(now, leaseTermsFacts(config, now.wallMs));
     this.flush();
     this.ticking = world.every(TICK_MS, () => {
       this.farm.tick(this.now());

@@ -3,7 +3,8 @@ import { pid } from 'node:process';
 import type { WriterStats } from '../../accounting/journal/writer.ts';
 import type { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
-import type { Session } from '../session/session.ts';
+import { leaseIds } from '../session/leases.ts';
+import type { Bind, Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
 import type { LinkSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
 
@@ -71,12 +72,13 @@ export function proxySnapshot(
   };
 }
 
-function machineSnapshot(session: Session, worker: string, lessee: string, now: Now): MachineSnapshot {
+function machineSnapshot(session: Session, { worker, lessee }: Bind, leases: string, now: Now): MachineSnapshot {
   const { windowMs, accepted } = session.window?.read(now.monoMs) ?? { windowMs: 0, accepted: [] };
   return {
     worker,
     site: session.site,
     lessee,
+    leases: leaseIds(leases),
     address: session.address,
     firmware: session.userAgent,
     exponent: session.exponent ?? 0,
@@ -95,6 +97,6 @@ function machineSnapshot(session: Session, worker: string, lessee: string, now: 
 export function machineSnapshots(farm: Farm, now: Now): MachineSnapshot[] {
   return [...farm.state.sessions].flatMap((session) => {
     const [bind] = session.binds;
-    return bind === undefined ? [] : [machineSnapshot(session, bind.worker, bind.lessee, now)];
+    return bind === undefined ? [] : [machineSnapshot(session, bind, farm.state.leases.inForce(bind.worker, session.site, session.address, now.wallMs).leases, now)];
   });
 }

@@ -1,8 +1,9 @@
 /**
  * What the state machines report for the journal. Each fact is written once, in this order of dependence:
- * link → job (→ refresh) and session → bind → share → pool-verdict. Numbers (`link`, `job`, `session`, `bind`, `share`)
+ * lease-terms, link → job (→ refresh) and session → bind → share → pool-verdict. Numbers (`link`, `job`, `session`, `bind`, `share`)
  * are unique within one run of a proxy process, start at 1 and are never reused in it. `atMs` is wall-clock milliseconds.
  */
+import type { LeaseKind } from '../../config/leases.ts';
 import type { Job } from '../mining/job.ts';
 import type { Forwarding, GoodVerdict, OwnVerdict, PoolReason, ReplySource } from '../mining/verdict.ts';
 
@@ -157,6 +158,8 @@ export interface UnjournaledFact {
   readonly verdict: GoodVerdict;
   readonly site: string;
   readonly lessee: string;
+  /** Ids of the leases they belong to, joined by commas. */
+  readonly leases: string;
   readonly exponent: number;
   readonly count: number;
   /** When the first of them was found. */
@@ -203,6 +206,27 @@ export interface DocumentFact {
   readonly atMs: number;
 }
 
+/** The terms of a lease as they are from `atMs` on; shares that arrived before keep the terms they arrived under. */
+export interface LeaseTermsFact {
+  readonly type: 'lease-terms';
+  readonly lease: string;
+  readonly kind: LeaseKind;
+  /** SHA-256 over `terms`, hex. */
+  readonly digest: string;
+  /** Canonical JSON of the lease and the parties it names. */
+  readonly terms: string;
+  /** Globs over worker names, names of sites, address ranges in CIDR form; an empty list takes all. */
+  readonly workers: readonly string[];
+  readonly sites: readonly string[];
+  readonly from: readonly string[];
+  /** IANA name of the zone that the lease's days are counted in. */
+  readonly timezone: string;
+  /** The term, [from, to). A lease that was taken out of the configuration ends where it begins: it claims nothing. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly atMs: number;
+}
+
 export type Fact =
   | LinkFact
   | LinkEndFact
@@ -218,4 +242,5 @@ export type Fact =
   | UnjournaledFact
   | PulseFact
   | BlockFact
-  | DocumentFact;
+  | DocumentFact
+  | LeaseTermsFact;

@@ -6,9 +6,10 @@ import type { DownstreamMessage } from '../protocol/downstream.ts';
 import type { UpstreamMessage } from '../protocol/upstream.ts';
 import { Delivery } from './delivery.ts';
 import { endSession } from './ending.ts';
-import type { Fact, Unadmitted } from './facts.ts';
+import type { Fact, LeaseTermsFact, Unadmitted } from './facts.ts';
 import { Jobs } from './jobs.ts';
 import { knowsEverySite } from './layouts.ts';
+import { journalTerms } from './lease-terms.ts';
 import type { Link } from './link.ts';
 import { liveFacts } from './live-facts.ts';
 import { Miners } from './miners.ts';
@@ -42,10 +43,16 @@ export class Farm {
     this.miners = new Miners(this.state, this.delivery, placement);
   }
 
-  /** Begins dialling the pools. */
-  start(now: Now): void {
-    this.state.now = now;
+  /** Writes down which leases there are, and begins dialling the pools. */
+  start(now: Now, leases: readonly LeaseTermsFact[] = []): void {
+    this.leases(leases, now);
     this.pools.dialDue();
+  }
+
+  /** From now on these are all the leases there are. */
+  leases(leases: readonly LeaseTermsFact[], now: Now): void {
+    this.state.now = now;
+    journalTerms(this.state, leases);
   }
 
   /** Whether subscribing machines can be granted the right layout and mask: some pool of every site is known. */

@@ -86,9 +86,10 @@ function* linkFacts(state: FarmState): Generator<Fact> {
   }
 }
 
-/** What has gone but is still referred to; links and jobs (refreshes as jobs of their own); sessions, names and difficulties. */
+/** What has gone but is still referred to; terms of leases; links and jobs (refreshes as jobs of their own); sessions, names and difficulties. */
 export function* liveFacts(state: FarmState): Generator<Fact> {
   yield* state.departed.facts();
+  yield* state.terms.values();
   yield* linkFacts(state);
   for (const session of state.sessions) yield* sessionFacts(session, state.now.wallMs);
 }

@@ -21,14 +21,14 @@ export interface WaitingReply {
   readonly sinceMono: number;
 }
 
-type Claim = Pick<Unadmitted, 'site' | 'lessee' | 'exponent' | 'verdict'>;
+type Claim = Pick<Unadmitted, 'site' | 'lessee' | 'leases' | 'exponent' | 'verdict'>;
 
 export class Replies {
   readonly latency = new Timing('reply');
   private waiting: WaitingReply[] = [];
   private head = 0;
   private lastSequence = 0;
-  /** Admissions not yet durable, by site, lessee, exponent and verdict. */
+  /** Admissions not yet durable, by site, lessee, leases, exponent and verdict. */
   private unjournaled = new Map<string, Unadmitted>();
   private admitting: (Admission & { readonly sequence: number }) | undefined;
   private lastAdmissionMs = 0;
@@ -107,10 +107,10 @@ export class Replies {
   }
 
   private count(of: Claim, count: number, fromMs: number): void {
-    const { site, lessee, exponent, verdict } = of;
-    const key = `${site}\t${lessee}\t${exponent}\t${verdict}`;
+    const { site, lessee, leases, exponent, verdict } = of;
+    const key = `${site}\t${lessee}\t${leases}\t${exponent}\t${verdict}`;
     const entry = this.unjournaled.get(key);
-    this.unjournaled.set(key, { site, lessee, exponent, verdict, count: count + (entry?.count ?? 0), fromMs: Math.min(fromMs, entry?.fromMs ?? fromMs) });
+    this.unjournaled.set(key, { site, lessee, leases, exponent, verdict, count: count + (entry?.count ?? 0), fromMs: Math.min(fromMs, entry?.fromMs ?? fromMs) });
   }
 
   /** Writes the admissions down once the journal takes records again. Call now and then. */

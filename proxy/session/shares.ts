@@ -7,6 +7,7 @@ import { formatSubmit } from '../protocol/upstream.ts';
 import type { LiveJob } from './book.ts';
 import { judge, lastExtranonce, lastHash, type Judgement, type SubmitMessage } from './judge.ts';
 import type { PendingShare } from './link.ts';
+import type { WaitingReply } from './replies.ts';
 import type { Bind, Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -71,10 +72,16 @@ export class Shares {
       session.pendingReplies += 1;
       id = undefined;
     }
-    const { site } = session;
-    const verdict = judgement.verdict === 'courtesy' ? 'courtesy' : 'accepted';
-    const claim = { site, lessee: bind.lessee, exponent: judgement.exponent, verdict, atMs: now.wallMs } as const;
+    const claim = this.claim(session, bind, judgement);
     state.replies.wait({ sequence, session, id, refusal: undefined, claim, sinceMono: now.monoMs });
+  }
+
+  /** What a good share is admitted under should it not become durable. */
+  private claim(session: Session, bind: Bind, { verdict, exponent }: Judgement): WaitingReply['claim'] {
+    const { now, leases } = this.state;
+    const { site, address } = session;
+    const claimed = leases.inForce(bind.worker, site, address, now.wallMs).leases;
+    return { site, lessee: bind.lessee, leases: claimed, exponent, verdict: verdict === 'courtesy' ? 'courtesy' : 'accepted', atMs: now.wallMs };
   }
 
   private pendingShare(session: Session, bind: Bind, job: LiveJob, share: number): PendingShare {

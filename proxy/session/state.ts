@@ -3,8 +3,9 @@ import type { Config } from '../../config/schema.ts';
 import type { Random } from '../../config/world.ts';
 import { JobBook, type LiveJob } from './book.ts';
 import { Departed } from './departed.ts';
-import type { Fact } from './facts.ts';
+import type { Fact, LeaseTermsFact } from './facts.ts';
 import type { Layout } from './layouts.ts';
+import { LeaseBook } from './leases.ts';
 import type { Link } from './link.ts';
 import { jobFact, jobWithLink } from './live-facts.ts';
 import { Measures } from './measures.ts';
@@ -62,6 +63,9 @@ export class FarmState {
   readonly learnt: Map<string, Learnt>;
   /** Machines that were closed to come back with a smaller layout: how many, by address and firmware. Oldest first. */
   readonly returns = new Map<string, ExpectedReturns>();
+  /** Terms of leases as last journaled, by id, and who they claim. */
+  readonly terms = new Map<string, LeaseTermsFact>();
+  readonly leases = new LeaseBook();
   readonly departed = new Departed();
   readonly measures = new Measures();
   /** The instant of the event being handled. */

@@ -1,5 +1,5 @@
 /** The accountant when things fail: a ledger that cannot be written, a segment that cannot be read, a directory that appears late. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
@@ -95,6 +95,29 @@ describe('the accountant', () => {
     drain(accountant);
     expect(accountant.snapshot()).toMatchObject({ problem: '', foldedRecords: farm.facts.length });
     accountant.close();
+  });
+
+  it('puts the ledger of an earlier version aside when the journals give all of it, and only then', async () => {
+    await journal();
+    const older = new Database(ledgerFile(dataDir));
+    older.exec('CREATE TABLE position (segment TEXT PRIMARY KEY); PRAGMA user_version = 2;');
+    older.prepare('INSERT INTO position VALUES (?)').run('1700000000000-0f0f0f0f-000001');
+    older.close();
+    const world = manualWorld(1);
+    const notices: string[] = [];
+    const accountant = Accountant.open({ dataDir, world, isAlive: () => false, onNotice: (sentence) => notices.push(sentence) });
+    drain(accountant);
+    expect(accountant.snapshot().problem).toMatch(/is of version 2, .* 1 of the segments in it are no longer there: restore them, or run `weighbridge rebuild --force`/);
+    expect(() => Store.open(dataDir, { readonly: true })).toThrow(/schema version 2, this program reads 4: start the instance/);
+    const mended = new Database(ledgerFile(dataDir));
+    mended.exec('DELETE FROM position');
+    mended.close();
+    world.advance(60_000);
+    drain(accountant);
+    expect(accountant.snapshot()).toMatchObject({ problem: '', caughtUp: true, foldedRecords: farm.facts.length });
+    accountant.close();
+    expect(notices).toEqual([`the ledger of an earlier version is now ${ledgerFile(dataDir)}.version-2; a new one is folded from the journals`]);
+    expect(existsSync(`${ledgerFile(dataDir)}.version-2`)).toBe(true);
   });
 
   it('rolls back what was being written when it is closed', async () => {

@@ -4,7 +4,7 @@ import { seededRandom, type Random, type World } from '../../config/world.ts';
 import { exponentTarget, hashToNumber } from '../../proxy/mining/difficulty.ts';
 import type { Job } from '../../proxy/mining/job.ts';
 import { referenceHeader } from '../../proxy/mining/reference.ts';
-import type { BindFact, Fact, JobFact, LinkFact, SessionFact, ShareFact } from '../../proxy/session/facts.ts';
+import type { BindFact, Fact, JobFact, LeaseTermsFact, LinkFact, SessionFact, ShareFact } from '../../proxy/session/facts.ts';
 
 /** 2026-01-01T00:59:30Z: half a minute before an hour ends. */
 export const START_MS = 1_767_229_170_000;
@@ -39,9 +39,23 @@ const WORKERS = ['acme.1', 'acme.2', 'bolt.1', 'bolt.2', 'ünï.☃', 'two words
 const SITES = ['north', 'south'];
 const REJECTS = ['stale', 'duplicate', 'low-difficulty'] as const;
 
+/** A leaseback that begins within a minute, and a hosting contract over a site; their days are of zones with half hours too. */
+const LEASES: readonly LeaseTermsFact[] = [
+  {
+    type: 'lease-terms', lease: 'acme-lb', kind: 'leaseback', digest: '00', terms: '{}', workers: ['acme.*'], sites: [], from: [], timezone: 'America/Chicago',
+    fromMs: START_MS + 20_345, toMs: START_MS + 86_400_000, atMs: START_MS,
+  },
+  {
+    type: 'lease-terms', lease: 'north-host', kind: 'hosting', digest: '01', terms: '{}', workers: [], sites: ['north'], from: ['10.0.0.0/24'], timezone: 'Asia/Kolkata',
+    fromMs: 0, toMs: START_MS + 86_400_000, atMs: START_MS,
+  },
+];
+
 /** Makes facts in order; `live` gives what a new segment repeats. */
 class FactFarm {
   readonly #random: Random;
+  /** Every version of every lease: verdicts on shares from before a change are still to come. */
+  readonly #terms: LeaseTermsFact[] = [];
   readonly #links: LinkFact[] = [];
   readonly #jobs: JobFact[] = [];
   readonly #sessions = new Map<number, LiveSession>();
@@ -65,11 +79,12 @@ class FactFarm {
     const sessions = [...this.#sessions.values()].flatMap(({ fact, binds, exponent }): Fact[] => [
       fact, ...binds, { type: 'difficulty', session: fact.session, exponent, atMs: this.#atMs },
     ]);
-    return [...this.#links, ...this.#jobs, ...this.#ended, ...sessions];
+    return [...this.#terms, ...this.#links, ...this.#jobs, ...this.#ended, ...sessions];
   }
 
   /** About `count` facts, all that a farm says. */
   *facts(count: number): Generator<Fact> {
+    for (const terms of LEASES) yield this.#leaseTerms({ ...terms, atMs: this.#atMs });
     yield this.#link('main');
     yield this.#link('backup');
     yield this.#job();
@@ -87,7 +102,8 @@ class FactFarm {
     else if (draw < 8) yield* this.#endSession();
     else if (draw < 10) yield* this.#difficulty();
     else if (draw < 12) yield this.#rejects();
-    else if (draw < 13) yield { type: 'unjournaled', site: 'north', lessee: 'acme', verdict: 'accepted', exponent: -32, count: 3, fromMs: this.#atMs - 40, atMs: this.#atMs };
+    else if (draw < 13) yield { type: 'unjournaled', site: 'north', lessee: 'acme', leases: 'acme-lb,north-host', verdict: 'accepted', exponent: -32, count: 3, fromMs: this.#atMs - 40, atMs: this.#atMs };
+    else if (draw < 14) yield this.#leaseTerms({ ...this.#pick(LEASES), workers: this.#pick([['acme.*'], ['acme.1', 'two words'], ['*']]), atMs: this.#atMs });
     else if (draw < 30) yield* this.#verdict();
     else yield this.#share();
   }
@@ -96,6 +112,11 @@ class FactFarm {
     const found = from[this.#random.u32() % from.length];
     if (found === undefined) throw new Error('nothing to pick from');
     return found;
+  }
+
+  #leaseTerms(fact: LeaseTermsFact): Fact {
+    this.#terms.push(fact);
+    return fact;
   }
 
   #link(pool: string): Fact {

@@ -6,7 +6,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Accountant, type AccountantFigures } from '../../accounting/accountant.ts';
 import { journalDirectory, ledgerFile, Store } from '../../accounting/store.ts';
-import type { Fact } from '../../proxy/session/facts.ts';
+import type { Rows, TableName } from '../../accounting/rows.ts';
+import type { Fact, LeaseTermsFact } from '../../proxy/session/facts.ts';
+import { globMatches } from '../../proxy/session/routes.ts';
 import { seededRandom } from '../../config/world.ts';
 import { manualWorld, recordFarm, writeJournal } from './farm.ts';
 import { dump } from './tables.ts';
@@ -54,6 +56,38 @@ function expectedAccepted(facts: readonly Fact[]): number {
   return facts.filter((fact) => fact.type === 'share' && fact.verdict === 'accepted').length;
 }
 
+/** Accepted shares and pool verdicts by their leases, told from the facts alone: the last version journaled before each share. */
+function leasesByFact(facts: readonly Fact[]): { delivered: Map<string, number>; credited: Map<string, number> } {
+  const terms = new Map<string, LeaseTermsFact>();
+  const sites = new Map<number, string>();
+  const binds = new Map<number, { worker: string; site: string }>();
+  const ofShare = new Map<number, string>();
+  const found = { delivered: new Map<string, number>(), credited: new Map<string, number>() };
+  for (const fact of facts) {
+    if (fact.type === 'lease-terms') terms.set(fact.lease, fact);
+    else if (fact.type === 'session') sites.set(fact.session, fact.site);
+    else if (fact.type === 'bind') binds.set(fact.bind, { worker: fact.worker, site: sites.get(fact.session) ?? '' });
+    else if (fact.type === 'share') {
+      const { worker, site } = binds.get(fact.bind) ?? { worker: '', site: '' };
+      const claims = [...terms.values()].filter((each) => each.fromMs <= fact.atMs && fact.atMs < each.toMs
+        && (each.workers.length === 0 || each.workers.some((glob) => globMatches(glob, worker))) && (each.sites.length === 0 || each.sites.includes(site)));
+      const leases = claims.map(({ lease }) => lease).toSorted().join(',');
+      ofShare.set(fact.share, leases);
+      if (fact.verdict === 'accepted') found.delivered.set(leases, (found.delivered.get(leases) ?? 0) + 1);
+    } else if (fact.type === 'pool-verdict') {
+      const leases = ofShare.get(fact.share) ?? '';
+      found.credited.set(leases, (found.credited.get(leases) ?? 0) + 1);
+    }
+  }
+  return found;
+}
+
+function counted(rows: readonly { readonly leases: string; readonly n: number }[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { leases, n } of rows) sums.set(leases, (sums.get(leases) ?? 0) + n);
+  return sums;
+}
+
 describe('the fold', () => {
   let reference: Record<string, string[]> = {};
   let figures: AccountantFigures;
@@ -85,6 +119,30 @@ describe('the fold', () => {
     expect(sum('unjournaled_minute', () => true)).toBe(3 * farm.facts.filter((fact) => fact.type === 'unjournaled').length);
     // Nothing that was journaled without context loss is counted under empty names.
     expect(sum('delivered_minute', (row) => row['verdict'] === 'accepted' && (row['site'] === '' || row['pool'] === ''))).toBe(0);
+  });
+
+  it('counts under the leases whose terms stood in the journal before the share', () => {
+    const rows = <T extends TableName>(table: T): Rows[T][] => (reference[table] ?? []).map((text) => JSON.parse(text) as Rows[T]);
+    const expected = leasesByFact(farm.facts);
+    expect(new Set(expected.delivered.keys())).toEqual(new Set(['', 'acme-lb', 'north-host', 'acme-lb,north-host']));
+    for (const table of ['delivered_minute', 'delivered_hour', 'delivered_day', 'worker_hour', 'total'] as const) {
+      expect(counted(rows(table).filter(({ verdict }) => verdict === 'accepted'))).toEqual(expected.delivered);
+    }
+    for (const table of ['credited_minute', 'credited_hour', 'credited_day'] as const) expect(counted(rows(table))).toEqual(expected.credited);
+    const connected = new Set(rows('worker_connected').map(({ leases }) => leases));
+    expect(connected.size).toBe(4);
+    for (const lease of ['acme-lb', 'north-host']) {
+      const days = rows('lease_day').filter((row) => row.lease === lease);
+      const all = [...expected.delivered].reduce((sum, [leases, n]) => (leases.split(',').includes(lease) ? sum + n : sum), 0);
+      expect(days.reduce((sum, { n }) => sum + n, 0)).toBe(all);
+      // 2026-01-01T01:00Z is 19:00 of the day before in Chicago and 06:30 of the same day in Kolkata.
+      expect(new Set(days.map(({ day }) => day))).toEqual(new Set([lease === 'acme-lb' ? 20_453 : 20_454]));
+      for (const { n, slots, first_ms, last_ms } of days) {
+        const hours = lease === 'acme-lb' ? [18n, 19n] : [6n];
+        expect(hours.reduce((sum, hour) => sum + ((BigInt(slots) >> (32n * hour)) & 0xffff_ffffn), 0n)).toBe(BigInt(n));
+        expect(first_ms).toBeLessThanOrEqual(last_ms);
+      }
+    }
   });
 
   it('gives the same tables for any segments, batches, restarts and kills', async () => {

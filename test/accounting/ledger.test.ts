@@ -70,6 +70,21 @@ describe('a ledger query', () => {
     }
   });
 
+  it('has work under two leases in the rows of both, and once in the total', () => {
+    const site = ask({ by: 'site' });
+    const lease = ask({ by: 'lease' });
+    expect(lease.total).toEqual(site.total);
+    expect(lease.totals.map(({ key }) => key)).toEqual(['', 'acme-lb', 'north-host']);
+    const rows = [...store.rows('delivered_hour')].filter(({ verdict }) => verdict === 'accepted');
+    for (const { key, accepted } of lease.totals) {
+      const ours = rows.filter(({ leases }) => (key === '' ? leases === '' : leases.split(',').includes(key)));
+      expect(accepted).toBe(ours.reduce((sum, { n }) => sum + n, 0));
+      expect(accepted).toBeGreaterThan(0);
+    }
+    expect(rows.some(({ leases }) => leases === 'acme-lb,north-host')).toBe(true);
+    expect(ask({ by: 'lease', step: '1m' }).total.workHashes).toBe(site.total.workHashes);
+  });
+
   it('shows what a pool cannot credit, what it rejected, and what went unjournaled', () => {
     const facts = farm.facts;
     const shares = facts.flatMap((fact) => (fact.type === 'share' && fact.verdict === 'accepted' ? [fact] : []));
@@ -112,7 +127,7 @@ describe('a ledger query', () => {
     const ledger = Store.open(silent);
     const deltas = emptyDeltas();
     const day = 20_000;
-    const roll = { run: '0123456789ab', site: 'north', lessee: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', worth: 0n } as const;
+    const roll = { run: '0123456789ab', site: 'north', lessee: '', leases: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', worth: 0n } as const;
     deltas.delivered_day.set('a', { day: day - 1, ...roll, exponent: 12, n: 5 });
     deltas.delivered_hour.set('b', { hour: day * 24 + 2, ...roll, site: 'south', exponent: 10, n: 7 });
     for (const hour of [1, 2, 3]) {
@@ -170,7 +185,7 @@ describe('arguments', () => {
   it('make queries with defaults and refuse what they do not know', () => {
     const nowMs = Date.UTC(2026, 0, 2, 10, 30);
     expect(parseLedgerQuery({}, nowMs)).toEqual({ by: 'site', step: '1h', fromMs: Date.UTC(2026, 0, 1, 10), toMs: nowMs });
-    expect(parseLedgerQuery({ by: 'machine' }, nowMs)).toEqual({ refused: '--by machine: must be one of site, lessee, worker, pool' });
+    expect(parseLedgerQuery({ by: 'machine' }, nowMs)).toEqual({ refused: '--by machine: must be one of site, lessee, worker, pool, lease' });
     expect(parseLedgerQuery({ step: '5m' }, nowMs)).toEqual({ refused: '--step 5m: must be one of 1m, 1h, 1d' });
     expect(parseLedgerQuery({ from: 'x' }, nowMs)).toMatchObject({ refused: expect.stringContaining('--from x') as unknown });
   });

@@ -5,7 +5,7 @@ import type { CreditedTotalRow, TotalRow } from '../../accounting/rows.ts';
 import { SeriesBook, type LedgerSeries } from '../../accounting/series.ts';
 
 function delivered(exponent: number, n: number, more: Partial<TotalRow> = {}): TotalRow {
-  return { site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', exponent, n, ...more };
+  return { site: 'north', lessee: 'acme', leases: '', pool: 'main', verdict: 'accepted', exponent, n, ...more };
 }
 function credited(difficulty: string, n: number, more: Partial<CreditedTotalRow> = {}): CreditedTotalRow {
   return { pool: 'main', verdict: 'accepted', reason: 'none', difficulty, n, ...more };

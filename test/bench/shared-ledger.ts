@@ -15,7 +15,7 @@ import { BUCKET_TABLES } from '../../accounting/units.ts';
 import { pause, RedisRig } from '../rig/redis.ts';
 
 const RUN = '0123456789ab';
-const GROUP = { site: 'north', lessee: 'acme', pool: 'main' } as const;
+const GROUP = { site: 'north', lessee: 'acme', leases: '', pool: 'main' } as const;
 const SHARES_PER_MINUTE = 6;
 const STALE_PERCENT = 2;
 
@@ -57,7 +57,7 @@ function workerRows(deltas: Deltas, hour: number, from: number, to: number, rand
     put(deltas, 'worker_hour', { ...row, verdict: 'accepted', exponent: 16, n: 340 + (random.u32() % 40) });
     if (random.u32() % 10 === 0) put(deltas, 'worker_hour', { ...row, verdict: 'accepted', exponent: 17, n: 3 });
     if (random.u32() % 100 < STALE_PERCENT * 10) put(deltas, 'worker_hour', { ...row, verdict: 'stale', exponent: 16, n: 2 });
-    put(deltas, 'worker_connected', { hour, run: RUN, site: GROUP.site, lessee: GROUP.lessee, worker, connected_ms: 3_600_000 });
+    put(deltas, 'worker_connected', { hour, run: RUN, site: GROUP.site, lessee: GROUP.lessee, leases: '', worker, connected_ms: 3_600_000 });
   }
 }
 

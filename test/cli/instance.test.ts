@@ -32,7 +32,7 @@ const MINUTE = Math.floor(NOON_MS / MINUTE_MS);
 const RUN = 'abcdef012345';
 
 function workerRow(worker: string, lastMs: number, more: Partial<WorkerHourRow> = {}): KeptRow<'worker_hour'> {
-  return { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', pool: 'main', worker, verdict: 'accepted', exponent: 16, n: 60, last_ms: lastMs, ...more };
+  return { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', leases: '', pool: 'main', worker, verdict: 'accepted', exponent: 16, n: 60, last_ms: lastMs, ...more };
 }
 
 function observe(deltas: Deltas, minutes: number): void {
@@ -61,7 +61,7 @@ describe('status', () => {
     await s.start();
     fill(s.data, (deltas) => {
       observe(deltas, 10);
-      const row = { minute: MINUTE - 5, run: RUN, site: 'north', lessee: 'acme', pool: 'main', link: 'abcdef01.1', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, nbits: 0, value: 0, n: 400 } as const;
+      const row = { minute: MINUTE - 5, run: RUN, site: 'north', lessee: 'acme', leases: '', pool: 'main', link: 'abcdef01.1', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, nbits: 0, value: 0, n: 400 } as const;
       deltas.delivered_minute.set('a', { ...row });
       deltas.delivered_minute.set('b', { ...row, verdict: 'stale', n: 3 });
     });
@@ -73,7 +73,7 @@ describe('status', () => {
 
 describe('machines', () => {
   const machine: MachineSnapshot = {
-    worker: 'acme.1', site: 'north', lessee: 'acme', address: '127.0.0.1:5', firmware: 'f/1', exponent: 16, pool: 'main', link: 1,
+    worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 16, pool: 'main', link: 1,
     connectedMs: 1000, lastShareMs: undefined, windowMs: 600_000, accepted: [], rejects: {}, acceptedTotal: 0,
   };
 
@@ -82,8 +82,10 @@ describe('machines', () => {
     await s.start();
     const { out } = await run(['machines', '--data', s.data]);
     expect(out).toMatch(/^worker +site/);
-    expect(out).toMatch(/acme\.1 +north +acme +127\.0\.0\.1:5 +f\/1 +16/);
+    expect(out).toMatch(/acme\.1 +north +acme +acme-lb +127\.0\.0\.1:5 +f\/1 +16/);
     expect(out).toContain('main#1');
+    expect((await run(['machines', '--data', s.data, '--lease', 'acme-lb'])).out).toMatch(/acme\.1 +north +acme +acme-lb/);
+    expect(await run(['machines', '--data', s.data, '--lease', 'acme'])).toMatchObject({ code: 0, out: 'No such machine is connected.\n' });
     expect(await run(['machines', '--data', s.data, '--site', 'south'])).toMatchObject({ code: 0, out: 'No such machine is connected.\n' });
     const json: unknown = JSON.parse((await run(['machines', '--data', s.data, '--rejects', '--json'])).out);
     expect(json).toMatchObject({ at: '2026-03-01T12:34:56Z', machines: [{ worker: 'acme.1', acceptedTotal: 30, rate: expect.any(Number) }] });
@@ -111,10 +113,10 @@ describe('machines', () => {
         workerRow('revived', NOON_MS - 1000),
         workerRow('rejecting', NOON_MS - 1000, { verdict: 'low-difficulty' }),
         workerRow('gone', NOON_MS - 30 * HOUR_MS, { hour: HOUR - 30 }),
-        workerRow('elsewhere', NOON_MS - HOUR_MS, { hour: HOUR - 1, site: 'south' }),
+        workerRow('elsewhere', NOON_MS - HOUR_MS, { hour: HOUR - 1, site: 'south', leases: 'acme-lb,host' }),
       ];
       rows.forEach((row, i) => deltas.worker_hour.set(String(i), row));
-      deltas.worker_connected.set('0', { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', worker: 'mute', connected_ms: 1000 });
+      deltas.worker_connected.set('0', { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', leases: '', worker: 'mute', connected_ms: 1000 });
     });
     const { code, out, err } = await run(['machines', '--data', s.data, '--dark', '--json']);
     expect(code).toBe(0);
@@ -123,8 +125,9 @@ describe('machines', () => {
     expect(dark.map(({ worker }) => worker)).toEqual(['dark', 'elsewhere', 'darker', 'mute', 'rejecting']);
     expect(dark[0]).toMatchObject({ lastShareMs: NOON_MS - 601_000, connected: false });
     expect(dark[4]).toMatchObject({ lastShareMs: null });
+    expect(JSON.parse((await run(['machines', '--data', s.data, '--dark', '--lease', 'host', '--json'])).out)).toMatchObject({ dark: [{ worker: 'elsewhere', leases: ['acme-lb', 'host'] }] });
     const table = await run(['machines', '--data', s.data, '--dark', '--site', 'south']);
-    expect(table.out).toMatch(/elsewhere {2}south {2}acme {4}2026-03-01T11:34:56Z \(60m ago\) {2}no/);
+    expect(table.out).toMatch(/elsewhere {2}south {2}acme {4}acme-lb host {2}2026-03-01T11:34:56Z \(60m ago\) {2}no/);
   });
 });
 
@@ -133,7 +136,7 @@ describe('ledger', () => {
     const s = newScene();
     fill(s.data, (deltas) => {
       observe(deltas, 60);
-      const roll = { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', pool: 'main', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, n: 1000, worth: 10n ** 18n } as const;
+      const roll = { hour: HOUR, run: RUN, site: 'north', lessee: 'acme', leases: '', pool: 'main', verdict: 'accepted', forwarding: 'forwarded', exponent: 16, n: 1000, worth: 10n ** 18n } as const;
       deltas.delivered_hour.set('a', { ...roll });
       deltas.delivered_hour.set('b', { ...roll, lessee: '', verdict: 'stale', n: 2 });
     });

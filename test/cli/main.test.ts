@@ -42,7 +42,7 @@ describe('finding the command', () => {
   });
 
   it('refuses values that are missing, doubled, superfluous or no number', async () => {
-    expect(await run(['ledger', '--by'])).toMatchObject({ code: 2, err: '--by needs a value: --by site|lessee|worker|pool.\n' });
+    expect(await run(['ledger', '--by'])).toMatchObject({ code: 2, err: '--by needs a value: --by site|lessee|lease|worker|pool.\n' });
     expect(await run(['ledger', '--by', '--json'])).toMatchObject({ code: 2, err: expect.stringContaining('--by needs a value') });
     expect(await run(['status', '--json=yes'])).toMatchObject({ code: 2, err: '--json takes no value.\n' });
     expect(await run(['ledger', '--by', 'site', '--by', 'pool'])).toMatchObject({ code: 2, err: expect.stringContaining('given twice') });

@@ -21,7 +21,7 @@ const RUN = '0123456789ab';
 
 function minute(over: Partial<KeptRow<'delivered_minute'>>): KeptRow<'delivered_minute'> {
   return {
-    minute: MINUTE, run: RUN, site: 'north', lessee: 'acme', pool: 'main', link: '01234567.1', verdict: 'accepted', forwarding: 'below-target',
+    minute: MINUTE, run: RUN, site: 'north', lessee: 'acme', leases: '', pool: 'main', link: '01234567.1', verdict: 'accepted', forwarding: 'below-target',
     exponent: 16, nbits: 0x17023a04, value: 315_012_581, n: 1, ...over,
   };
 }
@@ -75,9 +75,9 @@ export function ledgerReaderSuite(name: string, make: () => LedgerUnderTest): vo
 
     it('adds counts of batches and of runs, keeps the latest and the earliest, and adds worth beyond 64 bits', async () => {
       const ledger = fresh();
-      const worker = { hour: HOUR, site: 'n', lessee: '', pool: 'p', worker: 'two words|#', verdict: 'accepted', exponent: 3 } as const;
+      const worker = { hour: HOUR, site: 'n', lessee: '', leases: '', pool: 'p', worker: 'two words|#', verdict: 'accepted', exponent: 3 } as const;
       const seen = { minute: MINUTE, process: '01234567' };
-      const day = { day: DAY, site: 'n', lessee: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', exponent: 3 } as const;
+      const day = { day: DAY, site: 'n', lessee: '', leases: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', exponent: 3 } as const;
       const startMs = MINUTE * 60_000;
       for (const [run, n, ms] of [[RUN, 2, 500], ['ba9876543210', 5, 400], [RUN, 1, 900]] as const) {
         await ledger.add(holding('worker_hour', [{ ...worker, run, n, last_ms: startMs + ms }]));
@@ -98,6 +98,25 @@ export function ledgerReaderSuite(name: string, make: () => LedgerUnderTest): vo
       expect(await minutes(6, 8)).toEqual([6, 7]);
       expect(await minutes(0, 6)).toEqual([5]);
       expect(await minutes(8, 8)).toEqual([]);
+    });
+
+    it('gives the rows of one lease where that is asked', async () => {
+      const ledger = fresh();
+      const sets = ['', 'acme', 'acme-2', 'acme,zeta', 'acme-2,zeta', 'b,zeta'];
+      await ledger.add(holding('delivered_minute', sets.map((leases) => minute({ leases }))));
+      const row = { day: DAY, run: RUN, worker: 'w', exponent: 3, n: 4, first_ms: DAY * 86_400_000 - 3_600_000, last_ms: DAY * 86_400_000 + 5, slots: (4n << 832n) + 1n };
+      await ledger.add(holding('lease_day', [{ ...row, lease: 'acme' }, { ...row, lease: 'zeta' }]));
+      await ledger.add(holding('lease_day', [{ ...row, lease: 'acme', run: 'ba9876543210' }]));
+      const book = await ledger.book();
+      const of = (lease: string): Promise<string[]> => {
+        const range = { table: 'delivered_minute', from: MINUTE, to: MINUTE + 1, lease } as const;
+        return book.read([range], (reader) => [...reader.rows(range.table, range.from, range.to, lease)].map(({ leases }) => leases));
+      };
+      expect(await of('acme')).toEqual(['acme', 'acme,zeta']);
+      expect(await of('zeta')).toEqual(['acme,zeta', 'acme-2,zeta', 'b,zeta']);
+      expect(await of('acme-')).toEqual([]);
+      const days = await book.read([{ table: 'lease_day', from: DAY, to: DAY + 1, lease: 'acme' }], (reader) => [...reader.rows('lease_day', DAY, DAY + 1, 'acme')]);
+      expect(days).toEqual([{ ...withoutRun(row), lease: 'acme', n: 8, slots: (8n << 832n) + 2n }]);
     });
 
     it('sees one moment in a read, and what was added after it in the next', async () => {

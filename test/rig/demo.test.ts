@@ -9,7 +9,7 @@ import { RateWindow } from './demo-rates.ts';
 import { drawView, introduction, rateText, readings, summaryLine, type DemoView } from './demo-table.ts';
 
 function total(count: number, verdict: DeliveredTotal['verdict'] = 'accepted', exponent = -20): DeliveredTotal {
-  return { site: 'north', lessee: 'acme', pool: 'main', verdict, exponent, count };
+  return { site: 'north', lessee: 'acme', leases: '', pool: 'main', verdict, exponent, count };
 }
 
 describe('the rate window', () => {

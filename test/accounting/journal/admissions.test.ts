@@ -9,7 +9,7 @@ import { seededRandom } from '../../../config/world.ts';
 import type { Admission, Unadmitted } from '../../../proxy/session/facts.ts';
 import { immediate, Recorder, START_MS, temporaryDirectory } from './support.ts';
 
-const counted = (lessee: string, count: number): Unadmitted => ({ site: 'north', lessee, exponent: 16, verdict: 'accepted', count, fromMs: START_MS });
+const counted = (lessee: string, count: number): Unadmitted => ({ site: 'north', lessee, leases: '', exponent: 16, verdict: 'accepted', count, fromMs: START_MS });
 
 /** Processes of one data directory, living and dead. */
 class Site {

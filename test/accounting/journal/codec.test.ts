@@ -1,6 +1,7 @@
 /** Every fact survives the journal's encoding, and what is not a fact is refused. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LEASE_KINDS } from '../../../config/leases.ts';
 import { ByteReader, ByteWriter } from '../../../accounting/journal/bytes.ts';
 import { decodeFact } from '../../../accounting/journal/decode.ts';
 import { encodeFact } from '../../../accounting/journal/encode.ts';
@@ -13,6 +14,7 @@ const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const count = fc.oneof(fc.nat(300), fc.maxSafeNat());
 const time = fc.oneof(fc.integer({ min: 1_600_000_000_000, max: 2_000_000_000_000 }), fc.integer({ min: 0, max: 2 ** 48 - 1 }));
 const text = fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 300 }));
+const texts = fc.array(text, { maxLength: 5 });
 const bytes = fc.uint8Array({ maxLength: 400 });
 const exponent = fc.integer({ min: -32, max: 62 });
 const ownVerdict = fc.constantFrom(...OWN_VERDICTS);
@@ -70,10 +72,14 @@ const facts: { [Type in Fact['type']]: fc.Arbitrary<Extract<Fact, { type: Type }
     reply: fc.option(fc.record({ value: fc.boolean(), source: fc.constantFrom(...REPLY_SOURCES) }), { nil: undefined }),
     atMs: time,
   }),
-  unjournaled: fc.record({ type: fixed('unjournaled'), site: text, lessee: text, exponent, count, verdict: fc.constantFrom(...GOOD_VERDICTS), fromMs: time, atMs: time }),
+  unjournaled: fc.record({ type: fixed('unjournaled'), site: text, lessee: text, leases: text, exponent, count, verdict: fc.constantFrom(...GOOD_VERDICTS), fromMs: time, atMs: time }),
   pulse: fc.record({ type: fixed('pulse'), observedMs: count, sessions: count, atMs: time }),
   block: fc.record({ type: fixed('block'), share: count, job: count, header: bytes, coinbase: bytes, atMs: time }),
   document: fc.record({ type: fixed('document'), kind: text, name: text, digest: text, atMs: time }),
+  'lease-terms': fc.record({
+    type: fixed('lease-terms'), lease: text, kind: fc.constantFrom(...LEASE_KINDS), digest: text, terms: text, workers: texts, sites: texts, from: texts,
+    timezone: text, fromMs: time, toMs: time, atMs: time,
+  }),
 };
 
 const anyFact: fc.Arbitrary<Fact> = fc.oneof(...Object.values<fc.Arbitrary<Fact>>(facts));

@@ -32,7 +32,7 @@ beforeAll(() => {
   const { config, problems } = loadConfig(file);
   if (config === undefined) throw new Error(JSON.stringify(problems));
   ({ data } = config);
-  writeMonth(data, { fromMs: midnightMs('2026-11-01', 'America/Chicago'), toMs: midnightMs('2026-12-01', 'America/Chicago'), lessee: 'nfx', rate: () => 12.5e15 });
+  writeMonth(data, { fromMs: midnightMs('2026-11-01', 'America/Chicago'), toMs: midnightMs('2026-12-01', 'America/Chicago'), leases: 'acme-leaseback', rate: () => 12.5e15 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -35,7 +35,7 @@ beforeAll(() => {
   if (config === undefined) throw new Error(JSON.stringify(problems));
   ({ data } = config);
   const [fromMs, toMs] = [midnightMs('2026-11-01', CHICAGO), midnightMs('2026-12-01', CHICAGO)];
-  writeMonth(data, { fromMs, toMs, lessee: 'nfx', rate: () => 12.5e15 }, { fromMs, toMs, lessee: 'somebody', rate: () => 4e15, seed: 9 });
+  writeMonth(data, { fromMs, toMs, leases: 'acme-leaseback,host', rate: () => 12.5e15 }, { fromMs, toMs, leases: '', rate: () => 4e15, seed: 9 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -3,20 +3,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exact } from '../../../accounting/leases/exact.ts';
 import { installedOn, measureDays, measureRanges } from '../../../accounting/leases/measure.ts';
-import type { LedgerReader } from '../../../accounting/reader.ts';
+import { isOfLease, type LedgerReader } from '../../../accounting/reader.ts';
 import type { CreditedHourRow, CreditedMinuteRow, DeliveredHourRow, DeliveredMinuteRow, Rows } from '../../../accounting/rows.ts';
 import { powerOfTwo, rationalOf, shareWorth } from '../../../accounting/worth.ts';
 import { localDays, midnightMs } from '../../../config/calendar.ts';
 import { parseInventory } from '../../../config/inventory.ts';
+import { leaseIds } from '../../../proxy/session/leases.ts';
 
 const MINUTE = 60_000;
 const NBITS = 0x17023a04;
 const SATS = 315_000_000;
-const common = { site: 'north', pool: 'main' } as const;
+const common = { site: 'north', lessee: 'nfx', pool: 'main' } as const;
 
 interface Found {
   readonly atMs: number;
-  readonly lessee: string;
+  readonly leases: string;
   readonly exponent: number;
   readonly forwarding: 'below-target' | 'forwarded' | 'no-link';
   readonly answer: 'accepted' | 'stale' | 'unanswered';
@@ -24,23 +25,23 @@ interface Found {
 
 /** A ledger of these shares that refuses to be read outside the ranges that were announced. */
 function readerOf(shares: readonly Found[], announced: ReturnType<typeof measureRanges>): LedgerReader {
-  const deliveredMinute = shares.map(({ atMs, lessee, exponent, forwarding }): DeliveredMinuteRow => ({ minute: Math.floor(atMs / MINUTE), ...common, link: 'l', lessee, verdict: 'accepted', forwarding, exponent, nbits: NBITS, value: SATS, n: 1 }));
+  const deliveredMinute = shares.map(({ atMs, leases, exponent, forwarding }): DeliveredMinuteRow => ({ minute: Math.floor(atMs / MINUTE), ...common, link: 'l', leases, verdict: 'accepted', forwarding, exponent, nbits: NBITS, value: SATS, n: 1 }));
   const forwarded = shares.filter(({ forwarding }) => forwarding === 'forwarded');
-  const creditedMinute = forwarded.map(({ atMs, lessee, answer }): CreditedMinuteRow => ({
-    minute: Math.floor(atMs / MINUTE), ...common, link: 'l', lessee, verdict: answer === 'stale' ? 'rejected' : answer, reason: answer === 'stale' ? 'stale' : 'none', code: '', difficulty: '1.5', nbits: NBITS, value: SATS, n: 1,
+  const creditedMinute = forwarded.map(({ atMs, leases, answer }): CreditedMinuteRow => ({
+    minute: Math.floor(atMs / MINUTE), ...common, link: 'l', leases, verdict: answer === 'stale' ? 'rejected' : answer, reason: answer === 'stale' ? 'stale' : 'none', code: '', difficulty: '1.5', nbits: NBITS, value: SATS, n: 1,
   }));
   const tables: Partial<{ [T in keyof Rows]: readonly { [key: string]: unknown }[] }> = {
     delivered_minute: deliveredMinute as never,
     credited_minute: creditedMinute as never,
-    delivered_hour: deliveredMinute.map(({ minute, lessee, verdict, forwarding, exponent, n }): DeliveredHourRow => ({ hour: Math.floor(minute / 60), ...common, lessee, verdict, forwarding, exponent, n, worth: shareWorth(powerOfTwo(exponent), NBITS, SATS) })) as never,
-    credited_hour: creditedMinute.map(({ minute, lessee, verdict, reason, difficulty, n }): CreditedHourRow => ({ hour: Math.floor(minute / 60), ...common, lessee, verdict, reason, difficulty, n, worth: verdict === 'accepted' ? shareWorth(rationalOf(difficulty), NBITS, SATS) : 0n })) as never,
+    delivered_hour: deliveredMinute.map(({ minute, leases, verdict, forwarding, exponent, n }): DeliveredHourRow => ({ hour: Math.floor(minute / 60), ...common, leases, verdict, forwarding, exponent, n, worth: shareWorth(powerOfTwo(exponent), NBITS, SATS) })) as never,
+    credited_hour: creditedMinute.map(({ minute, leases, verdict, reason, difficulty, n }): CreditedHourRow => ({ hour: Math.floor(minute / 60), ...common, leases, verdict, reason, difficulty, n, worth: verdict === 'accepted' ? shareWorth(rationalOf(difficulty), NBITS, SATS) : 0n })) as never,
   };
   return {
-    rows: (table, from, to) => {
-      if (!announced.some((range) => range.table === table && range.from <= from && to <= range.to)) throw new Error(`${table} ${from}-${to} was not announced`);
+    rows: (table, from, to, lease) => {
+      if (!announced.some((range) => range.table === table && range.lease === lease && range.from <= from && to <= range.to)) throw new Error(`${table} ${from}-${to} was not announced`);
       return (tables[table] ?? []).filter((row) => {
         const bucket = Number(Object.values(row)[0]);
-        return from <= bucket && bucket < to;
+        return from <= bucket && bucket < to && (lease === undefined || isOfLease(row, lease));
       }) as never;
     },
   };
@@ -53,7 +54,7 @@ describe('measured days', () => {
     hours: fc.integer({ min: 1, max: 100 }),
   });
   const anyShare = fc.record({
-    after: fc.nat(100 * 60), lessee: fc.constantFrom('nfx', 'other'), exponent: fc.integer({ min: -3, max: 3 }),
+    after: fc.nat(100 * 60), leases: fc.constantFrom('nfx', 'hosting,nfx', 'other', 'nfx-2', ''), exponent: fc.integer({ min: -3, max: 3 }),
     forwarding: fc.constantFrom('below-target' as const, 'forwarded' as const, 'no-link' as const), answer: fc.constantFrom('accepted' as const, 'stale' as const, 'unanswered' as const),
   });
 
@@ -63,11 +64,11 @@ describe('measured days', () => {
       // A lease that begins within a minute has no shares before, and the ledger's leases column says so.
       const shares = drawn.map(({ after, ...share }) => ({ ...share, atMs: startMs + after * MINUTE + 500 })).filter(({ atMs }) => atMs < endMs);
       const days = localDays(startMs, endMs, zone);
-      const measured = measureDays(readerOf(shares, measureRanges(days)), days, ({ lessee }) => lessee === 'nfx', []);
+      const measured = measureDays(readerOf(shares, measureRanges(days, 'nfx')), days, 'nfx', []);
       measured.forEach((day, index) => {
         const first = index === 0 ? -Infinity : Math.ceil(day.fromMs / MINUTE);
         const end = index === measured.length - 1 ? Infinity : Math.ceil(day.toMs / MINUTE);
-        const mine = shares.filter(({ atMs, lessee }) => lessee === 'nfx' && Math.floor(atMs / MINUTE) >= first && Math.floor(atMs / MINUTE) < end);
+        const mine = shares.filter(({ atMs, leases }) => leaseIds(leases).includes('nfx') && Math.floor(atMs / MINUTE) >= first && Math.floor(atMs / MINUTE) < end);
         expect([...day.shares.values()].reduce((a, b) => a + b, 0)).toBe(mine.length);
         expect(day.worth).toBe(mine.reduce((sum, { exponent }) => sum + shareWorth(powerOfTwo(exponent), NBITS, SATS), 0n));
         const forwarded = mine.filter(({ forwarding }) => forwarding === 'forwarded');
@@ -78,7 +79,7 @@ describe('measured days', () => {
   });
 
   it('read hours where days begin on the hour, and minutes only where they do not', () => {
-    const month = (zone: string) => measureRanges(localDays(midnightMs('2026-11-01', zone), midnightMs('2026-12-01', zone), zone));
+    const month = (zone: string) => measureRanges(localDays(midnightMs('2026-11-01', zone), midnightMs('2026-12-01', zone), zone), 'nfx');
     expect(month('America/Chicago').map(({ table }) => table)).toEqual(['delivered_hour', 'credited_hour', 'unjournaled_minute', 'observed_minute']);
     const kolkata = month('Asia/Kolkata').filter(({ table }) => table === 'delivered_minute');
     expect(kolkata.reduce((minutes, { from, to }) => minutes + to - from, 0)).toBe(30 * 60);

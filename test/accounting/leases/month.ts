@@ -7,7 +7,7 @@ import { seededRandom } from '../../../config/world.ts';
 export interface MonthOptions {
   readonly fromMs: number;
   readonly toMs: number;
-  readonly lessee: string;
+  readonly leases: string;
   /** H/s of an hour, before chance. */
   readonly rate: (hour: number) => number;
   readonly nbits?: (hour: number) => number;
@@ -33,7 +33,7 @@ function poisson(mean: number, random: () => number): number {
 function monthRows(options: MonthOptions): Deltas {
   const deltas = emptyDeltas();
   const random = seededRandom(options.seed ?? 7);
-  const common = { run: '0123456789ab', site: 'north', lessee: options.lessee, pool: 'main' };
+  const common = { run: '0123456789ab', site: 'north', lessee: 'nfx', leases: options.leases, pool: 'main' };
   for (let hour = options.fromMs / HOUR_MS; hour < options.toMs / HOUR_MS; hour += 1) {
     if (options.dark?.(hour) === true) continue;
     const n = poisson((options.rate(hour) * 3600) / HASHES_PER_SHARE, () => random.fraction());

@@ -25,7 +25,7 @@ beforeAll(() => {
   writeFileSync(file, readFileSync('examples/leaseback.yaml', 'utf8').replace('- { pools: [main] }', '- { match: { worker: "acme.*" }, lessee: nfx, pools: [main] }\n  - { pools: [main] }'));
   const { config, problems } = loadConfig(file);
   if (config === undefined) throw new Error(JSON.stringify(problems));
-  writeMonth(config.data, { fromMs: midnightMs('2026-11-01', CHICAGO), toMs: midnightMs('2027-01-01', CHICAGO), lessee: 'nfx', rate: () => 12.5e15 });
+  writeMonth(config.data, { fromMs: midnightMs('2026-11-01', CHICAGO), toMs: midnightMs('2027-01-01', CHICAGO), leases: 'acme-leaseback', rate: () => 12.5e15 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -44,9 +44,9 @@ beforeAll(() => {
   const noon = (hour: number): number => (hour < fireHour ? 12.6e15 : 6.2e15);
   writeMonth(
     config.data,
-    { fromMs, toMs, lessee: 'nfx', rate: noon, dark: (hour) => hour === fireHour + 100 },
-    { fromMs, toMs, lessee: 'somebody', rate: () => 1e15, seed: 9, dark: (hour) => hour === fireHour + 100 },
-    { fromMs: toMs, toMs: midnightMs('2027-01-01', CHICAGO), lessee: 'nfx', rate: () => 12.5e15 },
+    { fromMs, toMs, leases: 'acme-leaseback', rate: noon, dark: (hour) => hour === fireHour + 100 },
+    { fromMs, toMs, leases: 'other', rate: () => 1e15, seed: 9, dark: (hour) => hour === fireHour + 100 },
+    { fromMs: toMs, toMs: midnightMs('2027-01-01', CHICAGO), leases: 'acme-leaseback,host-north', rate: () => 12.5e15 },
   );
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -97,7 +97,7 @@ describe('a draft', () => {
   it('says what is missing in it', async () => {
     const { completeness } = await drafted();
     expect(completeness).toContain('Not observed, and so unmeasured: 2026-11-16 (1.00 h).');
-    expect(completeness).toContain('Work is attributed by the label "nfx" of its route.');
+    expect(completeness).toContainEqual(expect.stringContaining('journaled when each share arrived'));
     expect((await drafted('2026-11', Date.parse('2026-11-20T12:00:00Z'))).completeness.join(' ')).toContain('The period is not over: this covers it up to 2026-11-19');
   });
 

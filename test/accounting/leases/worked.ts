@@ -30,7 +30,7 @@ export function writeWorkedMonth(dataDir: string): void {
   const [off, on] = [CURTAILED.fromMs / HOUR_MS, CURTAILED.toMs / HOUR_MS];
   const rate = (hour: number): number => (hour >= off && hour < on ? 0 : hour < fire ? 12.55e15 : 6.25e15);
   const retarget = at('2026-11-19', 6) / HOUR_MS;
-  writeMonth(dataDir, { fromMs: FROM_MS, toMs: TO_MS, lessee: 'nfx', rate, nbits: (hour) => (hour < retarget ? 0x17023a04 : NBITS_AFTER) });
+  writeMonth(dataDir, { fromMs: FROM_MS, toMs: TO_MS, leases: 'acme-leaseback', rate, nbits: (hour) => (hour < retarget ? 0x17023a04 : NBITS_AFTER) });
 }
 
 /** The month's draft, with what was stated by then. */
@@ -40,7 +40,7 @@ export async function workedDraft(config: Config, dataDir: string, stated: reado
   const days = localDays(FROM_MS, TO_MS, ZONE);
   const { rows } = parseInventory(INVENTORY);
   const book = LocalBook.open(dataDir);
-  const measured = await book.read(measureRanges(days), (reader) => measureDays(reader, days, (row) => row.lessee === 'nfx', days.map((day) => installedOn(day, rows))));
+  const measured = await book.read(measureRanges(days, 'acme-leaseback'), (reader) => measureDays(reader, days, 'acme-leaseback', days.map((day) => installedOn(day, rows))));
   book.close();
-  return draftStatement({ terms, period: '2026-11', days: measured, earned: [], stated, excused: excusedBy(terms.lease, stated), carriedIn: ZERO, prices: [], opening: [], payments: [], notes: ['Work is attributed by the label "nfx" of its route.'] });
+  return draftStatement({ terms, period: '2026-11', days: measured, earned: [], stated, excused: excusedBy(terms.lease, stated), carriedIn: ZERO, prices: [], opening: [], payments: [], notes: [] });
 }

@@ -100,6 +100,7 @@ export class Host {
 
 const SITES = ['north', 'south'];
 const LESSEES = ['acme', '', 'Ünïcødé ☃ 😀'];
+const LEASES = ['', 'acme-lb', 'acme-lb,north-host'];
 const POOLS = ['main', 'back:up|{%}'];
 const VERDICTS = ['accepted', 'stale', 'courtesy'] as const;
 
@@ -115,7 +116,7 @@ export function randomDeltas(random: Random, run: string, atMs: number, rows: nu
     const ms = atMs - (random.u32() % 7_200_000);
     const minute = Math.floor(ms / 60_000);
     const [hour, day] = [Math.floor(minute / 60), Math.floor(minute / 1440)];
-    const group = { site: pick(SITES), lessee: pick(LESSEES), pool: pick(POOLS) };
+    const group = { site: pick(SITES), lessee: pick(LESSEES), leases: pick(LEASES), pool: pick(POOLS) };
     const n = 1 + (random.u32() % 9);
     const share = { run, verdict: pick(VERDICTS), forwarding: 'below-target', exponent: (random.u32() % 4) - 2, n } as const;
     const credit = { run, verdict: 'rejected', reason: 'stale', difficulty: '0.5', n } as const;
@@ -127,9 +128,12 @@ export function randomDeltas(random: Random, run: string, atMs: number, rows: nu
     put('credited_hour', { hour, ...group, ...credit, worth });
     put('credited_day', { day, ...group, ...credit, worth });
     put('worker_hour', { hour, ...group, run, worker: `${group.lessee}.${random.u32() % workers}`, verdict: share.verdict, exponent: share.exponent, n, last_ms: ms });
-    put('worker_connected', { hour, run, site: group.site, lessee: group.lessee, worker: `${group.lessee}.${random.u32() % workers}`, connected_ms: 60_000 });
+    put('worker_connected', { hour, run, site: group.site, lessee: group.lessee, leases: group.leases, worker: `${group.lessee}.${random.u32() % workers}`, connected_ms: 60_000 });
     put('observed_minute', { minute, run, process: run.slice(0, 8), observed_ms: 1000, first_ms: ms, last_ms: ms + 1000 });
-    put('unjournaled_minute', { minute, run, site: group.site, lessee: group.lessee, verdict: 'accepted', exponent: 1, n });
+    put('unjournaled_minute', { minute, run, site: group.site, lessee: group.lessee, leases: group.leases, verdict: 'accepted', exponent: 1, n });
+    put('lease_day', {
+      day, run, lease: pick(['acme-lb', 'north-host']), worker: `acme.${random.u32() % workers}`, exponent: share.exponent, n, first_ms: ms, last_ms: ms + 5, slots: BigInt(n) << 64n,
+    });
   }
   return deltas;
 }

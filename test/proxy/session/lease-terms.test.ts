@@ -1,0 +1,57 @@
+/** Terms of leases are written down before the work they claim, and their changes when they happen. */
+import { describe, expect, it } from 'vitest';
+import type { LeaseTermsFact } from '../../../proxy/session/facts.ts';
+import { Fixture, mining } from '../../simulation/fixture.ts';
+
+const terms = (over: Partial<LeaseTermsFact> = {}): LeaseTermsFact => ({
+  type: 'lease-terms', lease: 'acme-lb', kind: 'leaseback', digest: 'd1', terms: '{}', workers: ['acme.*'], sites: [], from: [], timezone: 'UTC', fromMs: 1, toMs: 4e12, atMs: 0, ...over,
+});
+
+const told = (fixture: Fixture): string[] => fixture.recorder.of('lease-terms').map(({ lease, digest, fromMs, toMs }) => `${lease} ${digest}${fromMs === toMs ? ' claims nothing' : ''}`);
+const live = (fixture: Fixture): string[] => [...fixture.farm.liveFacts()].flatMap((fact) => (fact.type === 'lease-terms' ? [`${fact.lease} ${fact.digest} ${fact.toMs}`] : []));
+
+describe('terms of leases', () => {
+  it('are journaled once, with the moment, and again when they change', () => {
+    const fixture = new Fixture();
+    fixture.farm.leases([terms(), terms({ lease: 'host', kind: 'hosting' })], fixture.now);
+    fixture.monoMs += 5000;
+    fixture.farm.leases([terms({ digest: 'd2' }), terms({ lease: 'host', kind: 'hosting' })], fixture.now);
+    expect(told(fixture)).toEqual(['acme-lb d1', 'host d1', 'acme-lb d2']);
+    expect(fixture.recorder.of('lease-terms').map(({ atMs }) => atMs - fixture.now.wallMs)).toEqual([-5000, -5000, 0]);
+  });
+
+  it('that are gone claim nothing, once and for all', () => {
+    const fixture = new Fixture();
+    for (const each of [[terms()], [], [], [terms()]]) fixture.farm.leases(each, fixture.now);
+    expect(told(fixture)).toEqual(['acme-lb d1', 'acme-lb d1 claims nothing', 'acme-lb d1']);
+  });
+
+  it('come first in the head of a segment, with what they were as long as verdicts on earlier shares may come', () => {
+    const fixture = new Fixture();
+    fixture.farm.leases([terms({ toMs: 2e12 })], fixture.now);
+    fixture.farm.leases([terms({ digest: 'd2', toMs: 3e12 })], fixture.now);
+    expect(live(fixture)).toEqual(['acme-lb d1 2000000000000', 'acme-lb d2 3000000000000']);
+    fixture.wait(601_000, false);
+    expect(live(fixture)).toEqual(['acme-lb d2 3000000000000']);
+  });
+
+  it('that come while machines work claim nothing of before', () => {
+    const fixture = new Fixture();
+    fixture.live('a');
+    mining(fixture);
+    fixture.farm.leases([terms()], fixture.now);
+    expect(told(fixture)).toEqual(['acme-lb d1 claims nothing', 'acme-lb d1']);
+  });
+
+  it('stand with shares that could not be journaled', () => {
+    const fixture = new Fixture();
+    fixture.farm.leases([terms(), terms({ lease: 'host', kind: 'hosting', workers: [], sites: ['north'] })], fixture.now);
+    fixture.live('a');
+    const { send } = mining(fixture);
+    fixture.commit();
+    send(0);
+    fixture.recorder.fail(fixture.farm, fixture.now);
+    fixture.wait(2000);
+    expect(fixture.recorder.of('unjournaled')).toMatchObject([{ site: 'north', leases: 'acme-lb,host', count: 1 }]);
+  });
+});
