@@ -4,7 +4,7 @@ import { MINUTE_MS } from '../accounting/rows.ts';
 import type { Book } from '../accounting/reader.ts';
 import { askInstance } from '../proxy/net/control.ts';
 import type { HistogramSnapshot } from '../config/timing.ts';
-import type { LinkSnapshot, RedisSnapshot } from '../proxy/net/messages.ts';
+import type { LinkSnapshot, RedisSnapshot, SplitSnapshot } from '../proxy/net/messages.ts';
 import type { InstanceStatus } from '../proxy/net/status.ts';
 import { openBook } from './book.ts';
 import { bytes, count, rateWithInterval, table } from './format.ts';
@@ -58,6 +58,7 @@ function statusText(status: InstanceStatus, recent: RecentRows | undefined): str
     status.problems.length === 0 ? 'No problems.' : `Problems:\n${status.problems.map((problem) => `  ${problem}`).join('\n')}`,
     recent === undefined ? 'No ledger yet.' : recentTable(recent),
     status.proxy === undefined ? 'The proxy process does not report.' : linkTable(status.proxy.links),
+    ...(status.proxy?.splits ?? []).map(splitText),
     figures(status),
   ];
   return sections.join('\n\n');
@@ -106,6 +107,17 @@ function linkTable(links: readonly LinkSnapshot[]): string {
     [{ title: 'pool' }, { title: 'url' }, { title: 'state' }, { title: 'difficulty', right }, { title: 'sessions', right }, { title: 'job age', right }, { title: 'pending', right }, { title: 'reconnects', right }, { title: 'last error' }],
     rows,
   );
+}
+
+/** `Split of routes[0]: a 65.000 % of 65 %, b 35.000 % of 35 %; 12 moves`. */
+function splitText({ route, parts, moves }: SplitSnapshot): string {
+  const total = parts.reduce((sum, { work }) => sum + work, 0);
+  const weights = parts.reduce((sum, { weight }) => sum + weight, 0);
+  const each = parts.map(({ pools, weight, work }) => {
+    const had = total === 0 ? 'nothing yet' : `${((100 * work) / total).toFixed(3)} %`;
+    return `${pools.join(' or ')} has had ${had} of ${Number(((100 * weight) / weights).toFixed(3))} %`;
+  });
+  return `Split of routes[${route}]: ${each.join(', ')}; ${count(moves)} moves`;
 }
 
 function figures({ proxy, accountant, totals, restarts }: InstanceStatus): string {

@@ -3,7 +3,7 @@ import type { HostPort } from './fields.ts';
 import type { InventoryReader } from './inventory.ts';
 import { leaseFindings } from './lease-relations.ts';
 import { overlap, readRange } from './networks.ts';
-import { nearest } from './options.ts';
+import { routeFindings } from './route-relations.ts';
 import { type RouteConfig, type SiteConfig, difficultySchema, httpSchema, routeSchema, siteSchema, timeoutsSchema } from './schema.ts';
 import type { Path } from './source.ts';
 
@@ -39,67 +39,13 @@ function viewOf(value: unknown): View {
 export function relationFindings(value: unknown, inventoryOf: InventoryReader): Finding[] {
   const view = viewOf(value);
   return [
-    ...routeNames(view),
-    ...routesThatNeverMatch(view),
-    ...unusedPools(view),
-    ...sitesWithoutRoute(view),
+    ...routeFindings(view),
     ...listenerConflicts(view),
     ...overlappingSites(view),
     ...boundsOutOfOrder(view),
     ...passwordWithoutDifficulty(view),
     ...leaseFindings(value, inventoryOf, view.routes),
   ];
-}
-
-function missingName(what: string, name: string, known: Iterable<string>): string {
-  const names = [...known];
-  const meant = nearest(name, names);
-  const remedy = meant ? `did you mean "${meant}"?` : names.length > 0 ? `there is ${names.map((known) => `"${known}"`).join(', ')}` : `there is none`;
-  return `names the ${what} "${name}", which is not in ${what}s: ${remedy}`;
-}
-
-function routeNames({ routes, sites, pools }: View): Finding[] {
-  const findings: Finding[] = [];
-  routes.forEach((route, index) => {
-    const site = route?.match.site;
-    if (site !== undefined && !sites.has(site)) findings.push({ path: ['routes', index, 'match', 'site'], message: missingName('site', site, sites.keys()) });
-    route?.pools.forEach((pool, place) => {
-      const path = ['routes', index, 'pools', place];
-      if (!pools.has(pool)) findings.push({ path, message: missingName('pool', pool, pools.keys()) });
-      else if (route.pools.indexOf(pool) < place) findings.push({ path, message: `names the pool "${pool}" twice: delete one` });
-    });
-  });
-  return findings;
-}
-
-/** Whether every session that the later route matches has taken the earlier one. */
-function takesAllOf(earlier: RouteConfig['match'], later: RouteConfig['match']): boolean {
-  const site = earlier.site === undefined || earlier.site === later.site;
-  const worker = earlier.worker === undefined || /^\*+$/.test(earlier.worker) || earlier.worker === later.worker;
-  return site && worker;
-}
-
-function routesThatNeverMatch({ routes }: View): Finding[] {
-  return routes.flatMap((later, index) => {
-    const taken = routes.findIndex((earlier, place) => place < index && earlier && later && takesAllOf(earlier.match, later.match));
-    if (taken === -1) return [];
-    return [{ path: ['routes', index], message: `can never be taken: routes[${taken}] comes first and matches all of it; put this one before it or delete it` }];
-  });
-}
-
-function unusedPools({ routes, pools }: View): Finding[] {
-  if (routes.length === 0 || routes.includes(undefined)) return [];
-  const used = new Set(routes.flatMap((route) => route?.pools ?? []));
-  return [...pools.keys()]
-    .filter((pool) => !used.has(pool))
-    .map((pool) => ({ path: ['pools', pool], message: 'is not used by any route: name it in one or delete it' }));
-}
-
-function sitesWithoutRoute({ routes, sites }: View): Finding[] {
-  if (routes.length === 0 || routes.includes(undefined)) return [];
-  return [...sites.keys()]
-    .filter((site) => !routes.some((route) => route?.match.site === undefined || route.match.site === site))
-    .map((site) => ({ path: ['sites', site], message: 'has no route, so none of its machines could work: add one, or a last route without match' }));
 }
 
 function sameAddress(a: HostPort, b: HostPort): boolean {

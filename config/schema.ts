@@ -18,6 +18,7 @@ import {
 import { leasesSchema, partiesSchema, pricesSchema } from './leases.ts';
 import { networkBlock } from './networks.ts';
 import { redisUrl } from './redis-url.ts';
+import { routePools } from './route-pools.ts';
 import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 
 /** What a configuration depends on besides its text. */
@@ -78,6 +79,11 @@ function poolSchema(env: Surroundings['env']) {
       200,
       'Shares sent to this pool per link and second. A pool that starts at a low difficulty must not be flooded, or it bans the address; what is above the cap is counted as not credited.',
     ),
+    aggregation: option(
+      whole(1, 1_000_000),
+      10_000,
+      'Sessions that share one link. With more of them another link is opened. Fewer links are cheaper for both sides; more bound what one broken connection moves.',
+    ),
   }).transform(({ url, ntimeRoll, ...pool }) => ({ ...url, ...pool, ntimeRollMs: ntimeRoll }));
 }
 
@@ -85,7 +91,9 @@ function poolSchema(env: Surroundings['env']) {
 export const routeSchema = section({
   match: section({
     site: name().optional().describe('Name of the site. Left out: every site.'),
+    listener: listenAddress().optional().describe('Address of the site that the machine connected to, as written in `listen`. Left out: every address.'),
     worker: text(255).optional().describe('Glob over the worker name: * is any run of characters, ? is one. Left out: every name.'),
+    userAgent: text(255).optional().describe('Glob over what the machine calls its software in mining.subscribe; one that names itself before it subscribes has none. Left out: every software.'),
   })
     .prefault({})
     .describe('What a session must have to take this route. The first route that matches wins.'),
@@ -93,7 +101,10 @@ export const routeSchema = section({
     .union([z.literal(''), name()], { error: 'must be a name of 1 to 63 letters, digits, dots, dashes or underscores' })
     .prefault('')
     .describe('Whose hash rate this is in the ledger. Empty: nobody in particular.'),
-  pools: list(name(), 'pool names').describe('Pools in order of preference: the first that lives gets the work.'),
+  pools: routePools().describe(
+    'Pools in order of preference: the first that lives gets the work. Or a split of the work by weight: `[ { pool: a, weight: 65 }, { pool: b, weight: 35 } ]`. ' +
+      'A part may fail over in itself (`pool: [a, c]`), and a split may be one level of the order (`[ [ { pool: a, weight: 65 }, { pool: b, weight: 35 } ], c ]`). See docs/routing.md.',
+  ),
 });
 
 /** The section `difficulty`. */

@@ -36,6 +36,8 @@ interface LabelValues {
   readonly lessee: string;
   readonly lease: string;
   readonly pool: string;
+  /** Place of a route in the configuration, from 0. */
+  readonly route: string;
   readonly worker: string;
   readonly verdict: OwnVerdict | 'rejected' | 'unanswered';
   readonly reason: PoolReason | CloseReason;
@@ -107,6 +109,9 @@ export const CATALOGUE = [
   // Connections.
   gauge('weighbridge_sessions', ['site', 'lessee'], 'sessions', 'Connected machines that have named themselves'),
   gauge('weighbridge_failover_sessions', ['pool'], 'sessions', 'Sessions working for a pool that is not the first of their route'),
+  gauge('weighbridge_split_target_ratio', ['route', 'pool'], 'ratio', "Part of a route's work that a pool is to have by its weight; with its stand-ins, under the first of them"),
+  gauge('weighbridge_split_actual_ratio', ['route', 'pool'], 'ratio', 'Part of the delivered work that it has had since the split began'),
+  counter('weighbridge_split_moves_total', ['route'], 'moves', 'Machines moved to keep a split, since it began'),
   gauge('weighbridge_links', ['pool', 'state'], 'links', 'Connections to pools by state; shares are forwarded in state="live"'),
   gauge('weighbridge_link_sessions', ['pool'], 'sessions', 'Sessions that share the links of the pool; over its live links this is the aggregation'),
   gauge('weighbridge_link_pending_shares', ['pool'], 'shares', 'Forwarded shares whose pool has not answered yet'),

@@ -17,6 +17,12 @@ export interface MetricsInput {
   readonly accountant: AccountantInput;
 }
 
+interface SplitInput {
+  readonly route: number;
+  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number }[];
+  readonly moves: number;
+}
+
 interface ProxyInput {
   /** `site TAB lessee` → sessions. */
   readonly sessionsByGroup: Readonly<Record<string, number>>;
@@ -27,6 +33,7 @@ interface ProxyInput {
     readonly pending: number;
     readonly jobAgeMs?: number | undefined;
   }[];
+  readonly splits: readonly SplitInput[];
   readonly measures: { readonly failover: Readonly<Record<string, number>> };
   readonly journal: { readonly state: string; readonly waitingShares: number; readonly freeBytes: number };
 }
@@ -96,6 +103,7 @@ export function exportMetrics(input: MetricsInput): Exposition {
   accountantMetrics(scrape, input.accountant);
   proxyMetrics(scrape, input.proxies);
   linkMetrics(scrape, input.proxies.flatMap(({ links }) => links));
+  splitMetrics(scrape, input.proxies.flatMap(({ splits }) => splits));
   totalsMetrics(scrape, input.totals);
   processMetrics(scrape, input);
   return scrape;
@@ -161,6 +169,23 @@ function sumByKey(records: readonly Readonly<Record<string, number>>[]): Readonl
   const sums = new Map<string, number>();
   for (const record of records) for (const [key, value] of Object.entries(record)) sums.set(key, (sums.get(key) ?? 0) + value);
   return sums;
+}
+
+/** Every process divides its own machines: the sums are what counts. */
+function splitMetrics(scrape: Exposition, splits: readonly SplitInput[]): void {
+  for (const index of new Set(splits.map(({ route }) => route))) {
+    const [first, ...others] = splits.filter(({ route }) => route === index);
+    if (first === undefined) continue;
+    const route = String(index);
+    const work = first.parts.map((part, place) => others.reduce((sum, { parts }) => sum + (parts[place]?.work ?? 0), part.work));
+    const [weights, total] = [first.parts.reduce((sum, { weight }) => sum + weight, 0), work.reduce((sum, each) => sum + each, 0)];
+    for (const [place, { pools, weight }] of first.parts.entries()) {
+      const labels = { route, pool: pools[0] ?? '' };
+      scrape.set('weighbridge_split_target_ratio', labels, weight / weights);
+      if (total > 0) scrape.set('weighbridge_split_actual_ratio', labels, work[place]! / total);
+    }
+    scrape.set('weighbridge_split_moves_total', { route }, others.reduce((sum, { moves }) => sum + moves, first.moves));
+  }
 }
 
 /** A pool may have several links: counts add up, the freshest job is the pool's. */

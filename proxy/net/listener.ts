@@ -76,8 +76,9 @@ export class Listeners {
   }
 
   private listen(host: string, port: number, filters: readonly SiteFilter[]): Promise<number> {
+    const listener = `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, filters));
+      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, filters, listener));
       server.once('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${error.message}; choose another address in sites.*.listen`)));
       server.listen({ host, port, backlog: BACKLOG }, () => {
         const address = server.address();
@@ -96,7 +97,7 @@ export class Listeners {
     return filters.find(({ from }) => from === undefined || from.check(address, family))?.site;
   }
 
-  private accept(socket: Socket, filters: readonly SiteFilter[]): void {
+  private accept(socket: Socket, filters: readonly SiteFilter[], listener: string): void {
     socket.on('error', () => {});
     const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     const site = this.siteOf(remote, filters);
@@ -105,7 +106,7 @@ export class Listeners {
       socket.destroy();
       return;
     }
-    const session = this.farm.connected(site, `${remote}:${socket.remotePort ?? 0}`, this.now());
+    const session = this.farm.connected(site, `${remote}:${socket.remotePort ?? 0}`, this.now(), listener);
     if (session === undefined) {
       this.countClose('too many sessions');
       socket.destroy();

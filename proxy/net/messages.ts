@@ -25,6 +25,16 @@ export interface LinkSnapshot {
   readonly lastError: string;
 }
 
+/** How a route's work was divided so far. */
+export interface SplitSnapshot {
+  /** Place of the route in the configuration, from 0. */
+  readonly route: number;
+  /** `work`: delivered by this part since the split began, difficulty. */
+  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number }[];
+  /** Machines moved to keep it, in all its time. */
+  readonly moves: number;
+}
+
 export interface ProxySnapshot {
   readonly process: string;
   readonly pid: number;
@@ -33,6 +43,7 @@ export interface ProxySnapshot {
   /** `${site}\t${lessee}` → sessions. */
   readonly sessionsByGroup: Readonly<Record<string, number>>;
   readonly links: readonly LinkSnapshot[];
+  readonly splits: readonly SplitSnapshot[];
   /** Monotone within this process: name → value. Names are listed in COUNTERS. */
   readonly counters: Readonly<Record<CounterName, number>>;
   /** Sessions closed, by reason; lines refused, by reason. Monotone within this process. */

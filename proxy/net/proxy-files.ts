@@ -1,11 +1,12 @@
 /**
- * Small files of a proxy process in the data directory: what pools turned out to give, and where prefixes of this run begin.
- * Losing them costs a pause at the next start, never a share; so they are replaced whole and read with tolerance.
+ * Small files of a proxy process in the data directory: what pools turned out to give, where prefixes of this run begin, and
+ * how far splits have come. Losing them costs a pause at the next start or begins a split anew, never a share; so they are replaced whole and read with tolerance.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../config/world.ts';
 import type { Learnt } from '../session/sink.ts';
+import type { SplitMemory } from '../session/splits.ts';
 
 /** Prefixes of four bytes set aside for one run; those of the run before stay unused for 4,000 starts. */
 const RUN_PREFIXES = 2 ** 20;
@@ -28,11 +29,13 @@ function replaceJson(path: string, value: unknown): void {
 export class ProxyFiles {
   private readonly poolsPath: string;
   private readonly prefixesPath: string;
+  private readonly splitsPath: string;
 
   constructor(dataDirectory: string) {
     mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
     this.poolsPath = join(dataDirectory, 'pools.json');
     this.prefixesPath = join(dataDirectory, 'prefixes.json');
+    this.splitsPath = join(dataDirectory, 'splits.json');
   }
 
   readLearnt(): Map<string, Learnt> {
@@ -48,6 +51,20 @@ export class ProxyFiles {
 
   writeLearnt(learnt: ReadonlyMap<string, Learnt>): void {
     replaceJson(this.poolsPath, Object.fromEntries(learnt));
+  }
+
+  readSplits(): Map<string, SplitMemory> {
+    const splits = new Map<string, SplitMemory>();
+    for (const [key, value] of Object.entries(readJson(this.splitsPath))) {
+      const { worked, moves } = (value ?? {}) as Partial<SplitMemory>;
+      const whole = Array.isArray(worked) && worked.every((units) => typeof units === 'string' && /^\d{1,60}$/.test(units));
+      if (whole && Number.isSafeInteger(moves)) splits.set(key, { worked, moves: moves! });
+    }
+    return splits;
+  }
+
+  writeSplits(splits: ReadonlyMap<string, SplitMemory>): void {
+    replaceJson(this.splitsPath, Object.fromEntries(splits));
   }
 
   /**

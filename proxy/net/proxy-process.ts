@@ -24,6 +24,8 @@ import { machineSnapshots, proxySnapshot } from './snapshots.ts';
 /** Before it has met any pool a proxy waits this long with its listeners, so that the first machines get the right layout. */
 const FIRST_POOL_WAIT_MS = 10_000;
 const TICK_MS = 1000;
+/** A crash forgets this much of how far splits had come: a machine's work of some seconds. */
+const SPLITS_KEPT_MS = 10_000;
 
 export interface ProxyProcessOptions {
   readonly config: Config;
@@ -46,6 +48,7 @@ export class ProxyProcess implements Sink {
   private readonly vitals: Vitals;
   private writer!: JournalWriter;
   private ticking: Timer | undefined;
+  private keeping: Timer | undefined;
   private stopped = false;
 
   constructor(options: ProxyProcessOptions) {
@@ -56,7 +59,7 @@ export class ProxyProcess implements Sink {
     this.files = new ProxyFiles(config.data);
     this.learnt = this.files.readLearnt();
     const prefixStart = this.files.takePrefixes(world.random);
-    this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt }, this.now());
+    this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
     this.listeners = new Listeners(config, this.farm, world, () => this.flush());
     this.admissions = this.openAdmissions();
     this.vitals = new Vitals(world);
@@ -113,6 +116,7 @@ export class ProxyProcess implements Sink {
       this.admissions.tick();
       this.flush();
     });
+    this.keeping = world.every(SPLITS_KEPT_MS, () => this.keepSplits());
     await this.firstPool();
     return this.stopped ? [] : this.listeners.open();
   }
@@ -140,11 +144,23 @@ export class ProxyProcess implements Sink {
     this.listeners.stopTaking();
     this.dialer.stopTaking();
     this.ticking?.cancel();
+    this.keeping?.cancel();
+    this.keepSplits();
     this.farm.stop(this.now());
     await this.writer.close();
     this.flush();
     this.listeners.closeAll();
     this.dialer.closeAll();
+  }
+
+  private keepSplits(): void {
+    const splits = this.farm.splits.memory();
+    if (splits.size === 0) return;
+    try {
+      this.files.writeSplits(splits);
+    } catch (error) {
+      this.options.log.warn({ event: 'splits not remembered', why: String(error) });
+    }
   }
 
   snapshot(): ProxySnapshot {

@@ -6,10 +6,10 @@ import type { Link } from '../session/link.ts';
 import { leaseIds } from '../session/leases.ts';
 import type { Bind, Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
-import type { LinkSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { LinkSnapshot, MachineSnapshot, ProxySnapshot, SplitSnapshot } from './messages.ts';
 
 function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
-  const { reconnects, lastError } = farm.poolStatus(link.pool);
+  const { reconnects, lastError } = farm.linkStatus(link);
   return {
     link: link.number,
     pool: link.pool,
@@ -25,13 +25,17 @@ function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
   };
 }
 
-/** A pool without a link is shown too, with why it has none. */
-function waitingSnapshot(farm: Farm, { pool, url }: { readonly pool: string; readonly url: string }): LinkSnapshot {
-  return { link: 0, pool, url, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, pending: 0, ...farm.poolStatus(pool) };
+/** A link that is to be dialled again is shown too, with why it ended. */
+function waitingSnapshot(waiting: ReturnType<Farm['waitingLinks']>[number]): LinkSnapshot {
+  return { link: 0, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, pending: 0, ...waiting };
+}
+
+function splitSnapshots(farm: Farm): SplitSnapshot[] {
+  return farm.splits.all().map(({ route, parts, work, moves }) => ({ route, moves, parts: parts.map((part, index) => ({ ...part, work: work[index]! })) }));
 }
 
 function reconnects(farm: Farm): Record<string, number> {
-  return Object.fromEntries(Object.keys(farm.state.config.pools).map((pool) => [pool, farm.poolStatus(pool).reconnects]));
+  return Object.fromEntries(Object.keys(farm.state.config.pools).map((pool) => [pool, farm.reconnects(pool)]));
 }
 
 export function proxySnapshot(
@@ -49,14 +53,15 @@ export function proxySnapshot(
     const key = `${session.site}\t${session.route?.lessee ?? ''}`;
     groups[key] = (groups[key] ?? 0) + 1;
     const pool = session.link?.pool;
-    if (pool !== undefined && pool !== session.route?.pools[0]) failover[pool] = (failover[pool] ?? 0) + 1;
+    if (pool !== undefined && pool !== session.route?.orders[session.part]?.[0]) failover[pool] = (failover[pool] ?? 0) + 1;
   }
   return {
     ...identity,
     pid,
     sessions: state.sessions.size,
     sessionsByGroup: groups,
-    links: [...farm.links().map((link) => linkSnapshot(farm, link, now)), ...farm.waitingPools().map((waiting) => waitingSnapshot(farm, waiting))],
+    links: [...farm.links().map((link) => linkSnapshot(farm, link, now)), ...farm.waitingLinks().map(waitingSnapshot)],
+    splits: splitSnapshots(farm),
     counters: { ...state.counters },
     closes: Object.fromEntries(closes),
     fsync: stats.syncSeconds,

@@ -17,6 +17,7 @@ import { Placement } from './placement.ts';
 import { Pools } from './pools.ts';
 import type { Session } from './session.ts';
 import type { Now } from './sink.ts';
+import type { Splitting } from './splitting.ts';
 import { FarmState, type FarmOptions } from './state.ts';
 import { Verdicts } from './verdicts.ts';
 
@@ -60,10 +61,14 @@ export class Farm {
     return knowsEverySite(this.state);
   }
 
-  /** Undefined when a limit forbids one more session; the driver then closes the socket. */
-  connected(site: string, address: string, now: Now): Session | undefined {
+  get splits(): Splitting {
+    return this.state.splitting;
+  }
+
+  /** `listener`: the `host:port` it came to, as configured. Undefined when a limit forbids one more session; the driver then closes the socket. */
+  connected(site: string, address: string, now: Now, listener = ''): Session | undefined {
     this.state.now = now;
-    return this.stopped ? undefined : this.miners.connected(site, address);
+    return this.stopped ? undefined : this.miners.connected(site, listener, address);
   }
 
   message(session: Session, message: DownstreamMessage, now: Now): void {
@@ -148,13 +153,18 @@ export class Farm {
     return [...this.state.links.values()];
   }
 
-  /** Pools that have no link at present. */
-  waitingPools(): { pool: string; url: string }[] {
+  /** Links that are to be dialled again. */
+  waitingLinks(): { pool: string; url: string; reconnects: number; lastError: string }[] {
     return this.pools.waiting();
   }
 
-  poolStatus(pool: string): { reconnects: number; lastError: string } {
-    return this.pools.status(pool);
+  /** How often a link to this pool was made anew. */
+  reconnects(pool: string): number {
+    return this.pools.reconnects.get(pool) ?? 0;
+  }
+
+  linkStatus(link: Link): { reconnects: number; lastError: string } {
+    return this.pools.status(link);
   }
 
   /**

@@ -3,7 +3,8 @@ import type { Job } from '../mining/job.ts';
 import { inspectJob } from '../mining/reference.ts';
 import type { Delivery } from './delivery.ts';
 import { slotBytesMax } from './layouts.ts';
-import type { Link, NotifyMessage } from './link.ts';
+import type { Link } from './link.ts';
+import type { NotifyMessage } from './link-owner.ts';
 import { jobFact } from './live-facts.ts';
 import type { Placement } from './placement.ts';
 import type { FarmState } from './state.ts';
@@ -42,6 +43,7 @@ export class Jobs {
     this.delivery.broadcast(link, job, job.clean);
     for (const session of homeless) this.placement.settle(session);
     if (first) this.placement.gather(link);
+    this.delivery.join(link, state.splitting.arrivals(link));
   }
 
   private add(link: Link, message: NotifyMessage, content: Job, slotBytes: number, paddingBytes: number) {
@@ -72,7 +74,7 @@ export class Jobs {
     const { state } = this;
     link.state = 'live';
     link.liveSinceMono = state.now.monoMs;
-    state.liveLinks.set(link.pool, link);
+    state.liveLinks.add(link);
     state.sink.log('info', 'pool live', { pool: link.pool, link: link.number, difficulty: link.difficulty });
   }
 }

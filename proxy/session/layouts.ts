@@ -34,6 +34,11 @@ function poolsOf(state: FarmState, session: Session): readonly string[] {
   return session.route?.pools ?? reachablePools(state.routes, session.site);
 }
 
+/** Bytes that the living links of a pool leave. */
+function roomsOf(state: FarmState, pool: string): number[] {
+  return state.liveLinks.ofPool(pool).map((link) => link.extranonce2Bytes);
+}
+
 /** How long a machine that we closed may take to come back for its smaller layout. */
 const RETURN_MS = 120_000;
 const RETURNS_MAX = 10_000;
@@ -45,7 +50,7 @@ function machineKey(session: Session): string {
 
 /** Notes that a session is closed because its layout fits no live link: its machine is to have one that does. */
 export function expectReturn(state: FarmState, session: Session): void {
-  const live = session.route?.pools.flatMap((name) => state.liveLinks.get(name)?.extranonce2Bytes ?? []) ?? [];
+  const live = session.route?.pools.flatMap((name) => roomsOf(state, name)) ?? [];
   const layout = layoutOfRoom(Math.max(0, ...live));
   if (layout === undefined) return;
   const key = machineKey(session);
@@ -71,7 +76,7 @@ export function layoutFor(state: FarmState, session: Session): Layout {
   const configured = state.config.sites[session.site]?.extranonce;
   if (configured !== undefined) return configured;
   const names = poolsOf(state, session);
-  const live = names.flatMap((name) => state.liveLinks.get(name)?.extranonce2Bytes ?? []);
+  const live = names.flatMap((name) => roomsOf(state, name));
   const known = names.flatMap((name) => state.learnt.get(name)?.extranonce2Bytes ?? []);
   const room = Math.max(0, ...(live.length > 0 ? live : known));
   return layoutOfRoom(room) ?? DEFAULT_LAYOUT;

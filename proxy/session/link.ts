@@ -1,7 +1,6 @@
 /** One upstream connection: negotiation, what is in force, shares under way. Its owner (the farm) decides what to do with jobs. */
 import type { PoolConfig } from '../../config/schema.ts';
 import type { Convention } from '../mining/versions.ts';
-import type { PoolReason, ReplySource } from '../mining/verdict.ts';
 import {
   formatRequest,
   formatUrl,
@@ -11,9 +10,11 @@ import {
   sameRegistrableDomain,
   type UpstreamMessage,
 } from '../protocol/upstream.ts';
-import { formatError, formatResult, type Id } from '../protocol/downstream.ts';
-import type { Now, Sink } from './sink.ts';
+import { formatError, formatResult } from '../protocol/downstream.ts';
+import type { LinkOwner, NotifyMessage, PendingShare } from './link-owner.ts';
+import type { Outlet } from './outlets.ts';
 import type { Session } from './session.ts';
+import type { Now, Sink } from './sink.ts';
 import { LINK_TABLE, type LinkState } from './states.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -31,47 +32,9 @@ const BURST_S = 10;
 /** Lines between two good jobs that cannot be used; a pool with a dialect of its own sends a few. */
 const USELESS_LINES_MAX = 1000;
 
-export type NotifyMessage = Extract<UpstreamMessage, { kind: 'notify' }>;
-
-/** A share sent upstream and not yet answered. */
-export interface PendingShare {
-  readonly share: number;
-  readonly bind: number;
-  readonly job: number;
-  readonly difficulty: string;
-  readonly atMs: number;
-  readonly sentMono: number;
-  readonly session: Session;
-  /** With `reply: pool`: the machine's own request id, while it waits for the pool's verdict. */
-  replyId: Id | undefined;
-  /** How its version bits were written, where conventions differ for its job. */
-  readonly convention: Convention | undefined;
-  /** What the machine was told at the deadline. */
-  replied: { readonly value: boolean; readonly source: ReplySource } | undefined;
-}
-
-export interface PoolAnswer {
-  readonly verdict: 'accepted' | 'rejected' | 'unanswered';
-  readonly reason: PoolReason;
-  readonly code: string;
-  readonly text: string;
-}
-
-/** What a link tells its owner. */
-export interface LinkOwner {
-  /** Extranonce and mask are known: before the first job, and again when the pool changes them. */
-  linkSubscribed(link: Link): void;
-  linkJob(link: Link, job: NotifyMessage): void;
-  /** The pool narrowed or widened the version mask in mid-job. */
-  linkMask(link: Link): void;
-  linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void;
-  /** The link has ended, with whatever is still pending on it. */
-  linkEnded(link: Link, reason: string): void;
-}
-
 export class Link {
   readonly number: number;
-  readonly pool: string;
+  readonly outlet: Outlet;
   readonly config: PoolConfig;
   readonly host: string;
   readonly port: number;
@@ -110,9 +73,10 @@ export class Link {
   private readonly sink: Sink;
   private readonly owner: LinkOwner;
 
-  constructor(number: number, pool: string, config: PoolConfig, target: { host: string; port: number }, sink: Sink, owner: LinkOwner) {
+  constructor(number: number, outlet: Outlet, target: { host: string; port: number }, sink: Sink, owner: LinkOwner) {
+    const { config } = outlet;
     this.number = number;
-    this.pool = pool;
+    this.outlet = outlet;
     this.config = config;
     this.host = target.host;
     this.port = target.port;
@@ -121,6 +85,10 @@ export class Link {
     this.bucket = new TokenBucket(config.submitsPerSecondMax, BURST_S);
     this.sink = sink;
     this.owner = owner;
+  }
+
+  get pool(): string {
+    return this.outlet.pool;
   }
 
   /** Seconds after a job's ntime that the pool takes shares for. */
@@ -324,7 +292,8 @@ export class Link {
     }
     this.extranonce1 = read.extranonce1;
     this.extranonce2Bytes = read.extranonce2Bytes;
-    const { user, password, difficulty, passwordDifficulty } = this.config;
+    const { difficulty, passwordDifficulty } = this.config;
+    const { user, password } = this.outlet;
     const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
     const asked = passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
     this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggest);
@@ -333,7 +302,7 @@ export class Link {
   private authorised(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {
     if (this.state !== 'negotiating') return;
     if (!message.ok) {
-      this.end(`the pool refused the name ${this.config.user}: ${message.code} ${message.text}`.trim());
+      this.end(`the pool refused the name ${this.outlet.user}: ${message.code} ${message.text}`.trim());
       return;
     }
     this.state = 'authorised';

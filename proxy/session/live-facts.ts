@@ -11,7 +11,7 @@ export function linkFact(link: Link): LinkFact {
     link: link.number,
     pool: link.pool,
     url: link.url,
-    user: link.config.user,
+    user: link.outlet.user,
     extranonce1: link.extranonce1,
     extranonce2Bytes: link.extranonce2Bytes,
     atMs: link.subscribedWall,

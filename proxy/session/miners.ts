@@ -33,7 +33,7 @@ export class Miners {
   }
 
   /** Undefined when a limit forbids it; the driver then closes the socket. */
-  connected(site: string, address: string): Session | undefined {
+  connected(site: string, listener: string, address: string): Session | undefined {
     const { state } = this;
     const { sessionsMax, sessionsPerAddressMax } = state.config.limits;
     const host = address.slice(0, address.lastIndexOf(':'));
@@ -41,7 +41,7 @@ export class Miners {
     if (state.sessions.size >= sessionsMax || fromHost >= sessionsPerAddressMax) return undefined;
     state.byHost.set(host, fromHost + 1);
     state.counters.connects += 1;
-    const session = new Session(state.nextSession(), site, address, state.now.monoMs);
+    const session = new Session(state.nextSession(), site, listener, address, state.now.monoMs);
     state.sessions.add(session);
     return session;
   }

@@ -38,7 +38,7 @@ export class Names {
       sink.toSession(session, formatResult(message.id, true));
       return;
     }
-    const route = worker.length > NAME_CHARACTERS_MAX ? undefined : findRoute(this.state.routes, session.site, worker);
+    const route = worker.length > NAME_CHARACTERS_MAX ? undefined : findRoute(this.state.routes, session, worker);
     const refusal = this.whyNot(session, route);
     if (refusal !== undefined || route === undefined) {
       sink.toSession(session, formatError(message.id, 24, refusal ?? 'Unauthorized worker'));
@@ -74,6 +74,7 @@ export class Names {
     if (asked.difficulty !== undefined) session.fixedExponent = exponentFloor(asked.difficulty);
     if (asked.minimumDifficulty !== undefined) session.floorExponent = ceilExponent(asked.minimumDifficulty);
     this.begin(session, session.suggestedExponent ?? this.state.wishes.get(worker) ?? this.state.config.difficulty.startExponent);
+    this.state.splitting.placed(session, route);
   }
 
   private begin(session: Session, exponent: number): void {

@@ -9,6 +9,22 @@ import { openInJournal } from './opening.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
+/** Sessions about to join links. */
+type Moves = Map<Link, Session[]>;
+
+/** Of an outlet's links the fullest below its cap, so that they stay few; where all are full the least full. */
+function roomiest(session: Session, links: readonly Link[], moves: Moves | undefined): Link {
+  const loadOf = (link: Link): number => link.sessions.size + (moves?.get(link)?.length ?? 0);
+  let chosen = links[0]!;
+  for (const link of links) {
+    const cap = link.config.aggregation;
+    if (link === session.link && link.sessions.size <= cap) return link;
+    const [load, least] = [loadOf(link), loadOf(chosen)];
+    if (load < cap ? least >= cap || load > least : load < least) chosen = link;
+  }
+  return chosen;
+}
+
 export class Placement {
   private readonly state: FarmState;
   private readonly delivery: Delivery;
@@ -19,29 +35,36 @@ export class Placement {
     this.delivery = delivery;
   }
 
-  /** The first live link of the session's route that `takes` accepts. */
-  private firstLive(session: Session, takes: (link: Link) => boolean): Link | undefined {
-    for (const name of session.route?.pools ?? []) {
-      const link = this.state.liveLinks.get(name);
-      if (link !== undefined && takes(link)) return link;
+  /** A live link of the first pool of the session's route that has one which `takes` accepts. */
+  private firstLive(session: Session, takes: (link: Link) => boolean, moves?: Moves): Link | undefined {
+    for (const pool of session.route?.orders[session.part] ?? []) {
+      const links = this.state.liveLinks.of(pool).filter(takes);
+      if (links.length > 0) return roomiest(session, links, moves);
     }
     return undefined;
   }
 
   /** The first live link of its route that its layout fits. */
-  private bestLink(session: Session): Link | undefined {
-    return this.firstLive(session, (link) => fits(layoutOf(session), link));
+  private bestLink(session: Session, moves?: Moves): Link | undefined {
+    return this.firstLive(session, (link) => fits(layoutOf(session), link), moves);
+  }
+
+  /** Nothing can be better: every session is asked each second. */
+  private isFirstChoice(session: Session, link: Link): boolean {
+    return session.route?.orders[session.part]?.[0] === link.outlet.key && link.sessions.size <= link.config.aggregation;
   }
 
   /** Where a session should move to: to any live link from a dead one, up its order only to a pool that has lived a while. */
-  private betterLink(session: Session): Link | undefined {
+  private betterLink(session: Session, moves: Moves): Link | undefined {
     const { now, config } = this.state;
     const onLive = session.link?.state === 'live';
-    const better = this.firstLive(session, (link) => {
+    if (session.link !== undefined && onLive && this.isFirstChoice(session, session.link)) return undefined;
+    const takes = (link: Link): boolean => {
       if (link === session.link) return true;
       if (!fits(layoutOf(session), link)) return false;
       return !onLive || now.monoMs - (link.liveSinceMono ?? now.monoMs) >= config.timeouts.returnStableMs;
-    });
+    };
+    const better = this.firstLive(session, takes, moves);
     return better === session.link ? undefined : better;
   }
 
@@ -82,22 +105,27 @@ export class Placement {
     return true;
   }
 
-  /** A link that has just come alive takes the sessions that have no live link. */
+  /** A link that has just come alive takes the sessions that have no live link, and what is above the cap on its like. */
   gather(link: Link): void {
     const idle = [...this.state.sessions].filter(
       (session) => session.state === 'mining' && session.link?.state !== 'live' && this.bestLink(session) === link,
     );
     this.move(link, idle);
+    const { aggregation } = link.config;
+    for (const other of this.state.liveLinks.of(link.outlet.key)) {
+      const above = Math.min(other.sessions.size - aggregation, aggregation - link.sessions.size);
+      if (other !== link && above > 0) this.move(link, [...other.sessions].filter((session) => fits(layoutOf(session), link)).slice(-above));
+    }
   }
 
   /** Sessions of a dead link move at once to the next live one; without any they keep its last work. */
   failOver(dead: Link): void {
-    const moves = new Map<Link, Session[]>();
-    for (const session of dead.sessions) this.plan(moves, session, this.bestLink(session));
+    const moves: Moves = new Map();
+    for (const session of dead.sessions) this.plan(moves, session, this.bestLink(session, moves));
     for (const [link, sessions] of moves) this.move(link, sessions);
   }
 
-  private plan(moves: Map<Link, Session[]>, session: Session, link: Link | undefined): void {
+  private plan(moves: Moves, session: Session, link: Link | undefined): void {
     if (link === undefined) return;
     const sessions = moves.get(link);
     if (sessions === undefined) moves.set(link, [session]);
@@ -122,10 +150,10 @@ export class Placement {
     const { state } = this;
     const { closesPerSecond, returnStableMs } = state.config.timeouts;
     this.closeBudget = closesPerSecond;
-    const moves = new Map<Link, Session[]>();
+    const moves: Moves = new Map();
     for (const session of state.sessions) {
       if (session.state !== 'mining') continue;
-      const better = this.betterLink(session);
+      const better = this.betterLink(session, moves);
       if (better !== undefined) this.plan(moves, session, better);
       else if (session.link?.state !== 'live') this.settle(session);
       if (session.homelessMono === undefined || this.closeBudget === 0) continue;

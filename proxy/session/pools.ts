@@ -3,25 +3,37 @@ import { formatUrl } from '../protocol/upstream.ts';
 import type { Delivery } from './delivery.ts';
 import type { Jobs } from './jobs.ts';
 import { layoutOfRoom } from './layouts.ts';
-import { Link, type LinkOwner, type NotifyMessage, type PendingShare, type PoolAnswer } from './link.ts';
+import { Link } from './link.ts';
+import type { LinkOwner, NotifyMessage, PendingShare, PoolAnswer } from './link-owner.ts';
 import { linkFact } from './live-facts.ts';
+import type { Outlet } from './outlets.ts';
 import type { Placement } from './placement.ts';
 import type { FarmState } from './state.ts';
 import type { Verdicts } from './verdicts.ts';
 
 /** How long after its last session left a dead link's jobs may still be answered. */
 const DEAD_LINK_GRACE_MS = 30_000;
-/** A link must have lived this long for its pool's back-off to start over. */
+/** A link must have lived this long for the back-off to start over. */
 const STABLE_MS = 30_000;
 
-interface Pool {
-  readonly name: string;
+/** A link above the first of its outlet that nobody has needed for so long is closed. */
+const SPARE_MS = 600_000;
+
+/** A place for one link of an outlet, which is dialled again whenever it ends. */
+interface Slot {
+  readonly outlet: Outlet;
   link: Link | undefined;
   attempts: number;
   nextDialMono: number;
   dials: number;
   lastError: string;
   target: { host: string; port: number };
+  /** When its link was last seen with sessions, or needed for others. */
+  neededMono: number;
+}
+
+function statusOf({ dials, lastError }: Slot): { reconnects: number; lastError: string } {
+  return { reconnects: Math.max(0, dials - 1), lastError };
 }
 
 /** The parts of the farm that links report to. */
@@ -35,50 +47,86 @@ export interface PoolParts {
 export class Pools implements LinkOwner {
   private readonly state: FarmState;
   private readonly parts: PoolParts;
-  private readonly pools: Map<string, Pool>;
+  /** By outlet; each has one at least. */
+  private readonly slots = new Map<string, Slot[]>();
+  readonly reconnects = new Map<string, number>();
   private readonly emptySince = new Map<number, number>();
   private nextLink = 1;
 
   constructor(state: FarmState, parts: PoolParts) {
     this.state = state;
     this.parts = parts;
-    const { config, now } = state;
-    const routed = new Set(config.routes.flatMap((route) => route.pools));
-    this.pools = new Map(
-      [...routed].map((name) => {
-        const { host, port } = config.pools[name]!;
-        return [name, { name, link: undefined, attempts: 0, nextDialMono: now.monoMs, dials: 0, lastError: '', target: { host, port } }];
-      }),
-    );
+    const { config } = state;
+    for (const pool of new Set(state.routes.flatMap((route) => route.pools))) {
+      const { user, password } = config.pools[pool]!;
+      this.open({ key: pool, pool, config: config.pools[pool]!, user, password });
+    }
   }
 
-  status(name: string): { reconnects: number; lastError: string } {
-    const pool = this.pools.get(name);
-    return { reconnects: Math.max(0, (pool?.dials ?? 0) - 1), lastError: pool?.lastError ?? '' };
+  /** One more place for a link. */
+  private open(outlet: Outlet): void {
+    const { host, port } = outlet.config;
+    const { monoMs } = this.state.now;
+    const slot: Slot = { outlet, link: undefined, attempts: 0, nextDialMono: monoMs, dials: 0, lastError: '', target: { host, port }, neededMono: monoMs };
+    const slots = this.slots.get(outlet.key);
+    if (slots === undefined) this.slots.set(outlet.key, [slot]);
+    else slots.push(slot);
   }
 
-  /** Pools without a link, alive or remembered: they wait to be dialled again. */
-  waiting(): { pool: string; url: string }[] {
-    const linked = new Set([...this.state.links.values()].map(({ pool }) => pool));
-    const waiting = [...this.pools.values()].filter(({ name }) => !linked.has(name));
-    return waiting.map(({ name, target }) => ({ pool: name, url: formatUrl(this.state.config.pools[name]!.tls, target) }));
+  private slotOf(link: Link): Slot | undefined {
+    return this.slots.get(link.outlet.key)?.find((slot) => slot.link === link);
   }
 
-  /** Dials every pool whose time has come. */
+  /** Of the place a link has; nothing of one that has lost it. */
+  status(link: Link): { reconnects: number; lastError: string } {
+    const slot = this.slotOf(link);
+    return slot === undefined ? { reconnects: 0, lastError: '' } : statusOf(slot);
+  }
+
+  /** Places without a link: they wait to be dialled again. */
+  waiting(): { pool: string; url: string; reconnects: number; lastError: string }[] {
+    const empty = [...this.slots.values()].flat().filter(({ link }) => link === undefined);
+    return empty.map((slot) => ({ pool: slot.outlet.pool, url: formatUrl(slot.outlet.config.tls, slot.target), ...statusOf(slot) }));
+  }
+
+  /** Dials every link whose time has come. */
   dialDue(): void {
-    const { now, sink, config, links } = this.state;
-    for (const pool of this.pools.values()) {
-      if (pool.link !== undefined || now.monoMs < pool.nextDialMono) continue;
-      const link = new Link(this.nextLink, pool.name, config.pools[pool.name]!, pool.target, sink, this);
+    const { now, sink, links } = this.state;
+    for (const slot of [...this.slots.values()].flat()) {
+      if (slot.link !== undefined || now.monoMs < slot.nextDialMono) continue;
+      const link = new Link(this.nextLink, slot.outlet, slot.target, sink, this);
       this.nextLink += 1;
-      pool.link = link;
-      pool.dials += 1;
+      slot.link = link;
+      slot.dials += 1;
+      if (slot.dials > 1) this.reconnects.set(link.pool, (this.reconnects.get(link.pool) ?? 0) + 1);
       links.set(link.number, link);
       link.dial(now);
     }
   }
 
+  /** As many links as the sessions of each outlet need under its cap; what has long been spare is closed. */
+  private fitToSessions(): void {
+    const { now, liveLinks } = this.state;
+    for (const [key, slots] of this.slots) {
+      const { outlet } = slots[0]!;
+      const sessions = liveLinks.of(key).reduce((sum, link) => sum + link.sessions.size, 0);
+      const needed = Math.max(1, Math.ceil(sessions / outlet.config.aggregation));
+      if (slots.length < needed) this.open(outlet);
+      for (const [index, slot] of slots.entries()) {
+        if (index < needed || (slot.link?.sessions.size ?? 0) > 0) slot.neededMono = now.monoMs;
+      }
+      const spare = slots.findLastIndex((slot) => now.monoMs - slot.neededMono >= SPARE_MS);
+      if (spare > 0) this.close(slots, spare);
+    }
+  }
+
+  private close(slots: Slot[], index: number): void {
+    const [slot] = slots.splice(index, 1);
+    slot?.link?.end('no machine needs this link any more');
+  }
+
   tick(): void {
+    this.fitToSessions();
     this.dialDue();
     for (const link of [...this.state.links.values()]) {
       const overdue = this.overdue(link);
@@ -165,26 +213,26 @@ export class Pools implements LinkOwner {
 
   linkEnded(link: Link, reason: string): void {
     const { state } = this;
-    if (state.liveLinks.get(link.pool) === link) state.liveLinks.delete(link.pool);
+    state.liveLinks.delete(link);
     this.parts.verdicts.abandon(link);
-    const pool = this.pools.get(link.pool)!;
-    this.retryLater(pool, link, reason);
+    const slot = this.slotOf(link);
+    if (slot !== undefined) this.retryLater(slot, link, reason);
     if (link.subscribedWall > 0) state.journal({ type: 'link-end', link: link.number, reason, atMs: state.now.wallMs });
-    const retryMs = Math.round(pool.nextDialMono - state.now.monoMs);
-    state.sink.log('warn', 'link ended', { pool: link.pool, link: link.number, reason, retryMs });
+    const retryMs = slot && Math.round(slot.nextDialMono - state.now.monoMs);
+    state.sink.log(slot === undefined ? 'info' : 'warn', 'link ended', { pool: link.pool, link: link.number, reason, retryMs });
     this.parts.placement.failOver(link);
   }
 
-  private retryLater(pool: Pool, link: Link, reason: string): void {
+  private retryLater(slot: Slot, link: Link, reason: string): void {
     const { now, config, random } = this.state;
     const { backoffMinMs, backoffMaxMs } = config.timeouts;
     const lived = link.liveSinceMono === undefined ? 0 : now.monoMs - link.liveSinceMono;
-    pool.attempts = lived >= STABLE_MS ? 0 : pool.attempts + 1;
-    const backoffMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(30, Math.max(0, pool.attempts - 1)));
+    slot.attempts = lived >= STABLE_MS ? 0 : slot.attempts + 1;
+    const backoffMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(30, Math.max(0, slot.attempts - 1)));
     const { host, port } = link.config;
-    pool.link = undefined;
-    pool.lastError = reason;
-    pool.target = link.reconnectTo ?? { host, port };
-    pool.nextDialMono = now.monoMs + Math.max(backoffMs * (0.5 + random.fraction() / 2), link.reconnectTo?.waitMs ?? 0);
+    slot.link = undefined;
+    slot.lastError = reason;
+    slot.target = link.reconnectTo ?? { host, port };
+    slot.nextDialMono = now.monoMs + Math.max(backoffMs * (0.5 + random.fraction() / 2), link.reconnectTo?.waitMs ?? 0);
   }
 }

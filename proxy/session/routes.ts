@@ -1,15 +1,30 @@
-/** Which route a name takes: first match wins; a worker pattern is a glob of `*` and `?`. */
+/** Which route a session takes: the first that matches wins; worker and software are globs of `*` and `?`. */
+import { levelsOf, poolsNamed, type Part } from '../../config/route-pools.ts';
 import type { Config } from '../../config/schema.ts';
 
 export interface Route {
   readonly index: number;
   readonly site: string | undefined;
-  /** A glob over the worker name; undefined takes every name. */
+  /** `host:port` as a site's `listen` has it. */
+  readonly listener: string | undefined;
+  /** Globs; undefined takes everything. */
   readonly worker: string | undefined;
+  readonly userAgent: string | undefined;
   /** '' when the route names none. */
   readonly lessee: string;
-  /** In order of failover. */
+  /** Every pool, in order of first mention. */
   readonly pools: readonly string[];
+  /** Of its split; none where all its work goes one way. */
+  readonly parts: readonly Part[];
+  /** Pools in order of failover for the sessions of each part; one order where there is no split. */
+  readonly orders: readonly (readonly string[])[];
+}
+
+/** What of a session decides its route. */
+export interface Traveller {
+  readonly site: string;
+  readonly listener: string;
+  readonly userAgent: string;
 }
 
 /**
@@ -44,14 +59,30 @@ export function globMatches(glob: string, text: string): boolean {
 
 /** The configured routes, in order. */
 export function compileRoutes(routes: Config['routes']): Route[] {
-  return routes.map(({ match, lessee, pools }, index) => ({ index, site: match.site, worker: match.worker, lessee, pools }));
+  return routes.map(({ match, lessee, pools }, index) => {
+    const levels = levelsOf(pools);
+    const parts = levels.flatMap((level) => (level.kind === 'split' ? level.parts : []));
+    // Where the pools of its own part are all dead, a session helps out with the other parts before it goes down a level.
+    const orderOf = (own: number): string[] => {
+      const turned = [...parts.slice(own), ...parts.slice(0, own)].flatMap((part) => part.pools);
+      return [...new Set(levels.flatMap((level) => (level.kind === 'split' ? turned : level.pool)))];
+    };
+    const orders = parts.length === 0 ? [orderOf(0)] : parts.map((_, own) => orderOf(own));
+    const listener = match.listener && `${match.listener.host}:${match.listener.port}`;
+    return { index, site: match.site, listener, worker: match.worker, userAgent: match.userAgent, lessee, pools: poolsNamed(pools), parts, orders };
+  });
 }
 
-/** The first route that takes this worker name at this site; undefined when none does. */
-export function findRoute(routes: readonly Route[], site: string, worker: string): Route | undefined {
-  return routes.find(
-    (route) => (route.site === undefined || route.site === site) && (route.worker === undefined || globMatches(route.worker, worker)),
-  );
+function takes(route: Route, { site, listener, userAgent }: Traveller, worker: string): boolean {
+  if (route.site !== undefined && route.site !== site) return false;
+  if (route.listener !== undefined && route.listener !== listener) return false;
+  if (route.worker !== undefined && !globMatches(route.worker, worker)) return false;
+  return route.userAgent === undefined || globMatches(route.userAgent, userAgent);
+}
+
+/** The first route that takes this worker name of a session; undefined when none does. */
+export function findRoute(routes: readonly Route[], session: Traveller, worker: string): Route | undefined {
+  return routes.find((route) => takes(route, session, worker));
 }
 
 /** Names of all pools a session of this site could be routed to, in order of first mention. */

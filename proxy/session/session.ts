@@ -49,6 +49,8 @@ export class Session {
   number: number;
   state: SessionState = 'fresh';
   readonly site: string;
+  /** `host:port` it connected to, as configured. */
+  readonly listener: string;
   readonly address: string;
   readonly openedMono: number;
   sessionId = '';
@@ -59,6 +61,11 @@ export class Session {
   /** In order of authorisation; nearly always one. */
   readonly binds: Bind[] = [];
   route: Route | undefined;
+  /** Of the session that this one resumes: on the same route it keeps its part. */
+  resumedRoute: Route | undefined;
+  /** Index of its part where its route is a split; 0 elsewhere. */
+  part = 0;
+  partMovedMono: number | undefined;
   link: Link | undefined;
   vardiff: Vardiff | undefined;
   /** k that the machine was last told; undefined before its first job. */
@@ -94,9 +101,10 @@ export class Session {
   private rejectCounts: Map<RejectVerdict, number> | undefined;
   private uncounted: Uncounted[] | undefined;
 
-  constructor(number: number, site: string, address: string, monoMs: number) {
+  constructor(number: number, site: string, listener: string, address: string, monoMs: number) {
     this.number = number;
     this.site = site;
+    this.listener = listener;
     this.address = address;
     this.openedMono = monoMs;
     this.lastInputMono = monoMs;
@@ -161,6 +169,9 @@ export class Session {
   inherit(earlier: Session): void {
     this.spans = earlier.spans?.map((span) => ({ ...span }));
     this.missedJobs = true;
+    this.part = earlier.part;
+    this.partMovedMono = earlier.partMovedMono;
+    this.resumedRoute = earlier.route;
     this.convention = earlier.convention;
   }
 

@@ -36,6 +36,13 @@ export class ShareWindow {
     this.cells.push(minute, exponent, 1);
   }
 
+  /** Accepted difficulty a millisecond; undefined while the window is shorter than `leastMs`. */
+  rate(monoMs: number, leastMs: number): number | undefined {
+    const { windowMs, accepted } = this.read(monoMs);
+    if (windowMs < leastMs) return undefined;
+    return accepted.reduce((sum, [exponent, count]) => sum + count * 2 ** exponent, 0) / windowMs;
+  }
+
   /** Counts per exponent and the exposure they belong to: at most nine whole minutes and the running one. */
   read(monoMs: number): { windowMs: number; accepted: [number, number][] } {
     const minute = this.minuteOf(monoMs);

@@ -6,7 +6,7 @@ import { formatError, rejectReply, type DownstreamMessage, type Id } from '../pr
 import { formatSubmit } from '../protocol/upstream.ts';
 import type { LiveJob } from './book.ts';
 import { judge, lastExtranonce, lastHash, type Judgement, type SubmitMessage } from './judge.ts';
-import type { PendingShare } from './link.ts';
+import type { PendingShare } from './link-owner.ts';
 import type { WaitingReply } from './replies.ts';
 import type { Bind, Session } from './session.ts';
 import type { FarmState } from './state.ts';
@@ -108,6 +108,8 @@ export class Shares {
     if (judgement.verdict !== 'accepted') return;
     session.vardiff?.share(judgement.exponent, state.now.monoMs);
     session.window?.accepted(judgement.exponent, state.now.monoMs);
+    const link = state.links.get(job.link);
+    if (link !== undefined) state.splitting.delivered(session, link, judgement.exponent);
     session.lastShareMs = state.now.wallMs;
     session.acceptedTotal += 1;
     if (share % SAMPLE_EVERY !== 0) return;
@@ -138,7 +140,7 @@ export class Shares {
     const extranonce2 = '00'.repeat(job.paddingBytes) + hex(lastExtranonce(job.slotBytes));
     pending.session.pendingPool += 1;
     const id = link.expect(pending);
-    state.sink.toLink(link, formatSubmit(id, link.config.user, job.poolJobId, extranonce2, message.ntime, message.nonce, bits));
+    state.sink.toLink(link, formatSubmit(id, link.outlet.user, job.poolJobId, extranonce2, message.ntime, message.nonce, bits));
     return 'forwarded';
   }
 

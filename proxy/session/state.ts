@@ -11,8 +11,11 @@ import { jobFact, jobWithLink } from './live-facts.ts';
 import { Measures } from './measures.ts';
 import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
+import { LiveLinks } from './outlets.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import type { Session } from './session.ts';
+import { Splitting } from './splitting.ts';
+import type { SplitMemory } from './splits.ts';
 import { zeroCounters, type Counters, type Learnt, type Now, type Sink } from './sink.ts';
 
 export interface FarmOptions {
@@ -23,6 +26,8 @@ export interface FarmOptions {
   readonly prefixStart: Readonly<Record<number, number>>;
   /** What pools gave in earlier runs. */
   readonly learnt: ReadonlyMap<string, Learnt>;
+  /** How far splits had come in earlier runs. */
+  readonly splits?: ReadonlyMap<string, SplitMemory> | undefined;
 }
 
 /** An ended session whose machine may come back. */
@@ -58,8 +63,7 @@ export class FarmState {
   readonly wishes = new Map<string, number>();
   /** Links by number: the live ones and the dead whose jobs may still be answered. */
   readonly links = new Map<number, Link>();
-  /** Links that give work, by pool. */
-  readonly liveLinks = new Map<string, Link>();
+  readonly liveLinks = new LiveLinks();
   readonly learnt: Map<string, Learnt>;
   /** Machines that were closed to come back with a smaller layout: how many, by address and firmware. Oldest first. */
   readonly returns = new Map<string, ExpectedReturns>();
@@ -68,6 +72,7 @@ export class FarmState {
   readonly leases = new LeaseBook();
   readonly departed = new Departed();
   readonly measures = new Measures();
+  readonly splitting: Splitting;
   /** The instant of the event being handled. */
   now: Now;
   /** Sequence of the last fact appended to the journal. */
@@ -91,6 +96,7 @@ export class FarmState {
     this.prefixes = new Prefixes(options.prefixStart, config.timeouts.prefixQuarantineMs);
     this.learnt = new Map(options.learnt);
     this.now = now;
+    this.splitting = new Splitting(this, options.splits ?? new Map());
   }
 
   /** Appends a fact to the journal and returns its sequence. */

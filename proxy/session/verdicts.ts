@@ -1,6 +1,7 @@
 /** What pools say of shares: written down with all that is needed to fold it alone, then told to machines that wait for it. */
 import { rejectReply } from '../protocol/downstream.ts';
-import type { Link, PendingShare, PoolAnswer } from './link.ts';
+import type { Link } from './link.ts';
+import type { PendingShare, PoolAnswer } from './link-owner.ts';
 import type { FarmState } from './state.ts';
 
 /** A pool's code as it is relayed; firmware expects a small integer. */

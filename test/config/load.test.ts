@@ -40,6 +40,7 @@ describe('a configuration that is right', () => {
         main: {
           host: 'pool.example', port: 3333, tls: false, url: 'stratum+tcp://pool.example:3333', user: 'acme.farm', password: 'x',
           passwordDifficulty: false, versionMask: 0x1fffe000, convention: 'auto', ntimeRollMs: 7_000_000, submitsPerSecondMax: 200,
+          aggregation: 10_000,
         },
       },
       routes: [{ match: {}, lessee: '', pools: ['main'] }],
@@ -240,10 +241,17 @@ describe('what is wrong with a value', () => {
     ['routes: [ { pools: [main, main] } ]', 'routes[0].pools[1] names the pool "main" twice: delete one'],
     ['routes: [ { pools: [main] }, { match: { worker: "a*" }, pools: [main] } ]', 'routes[1] can never be taken: routes[0] comes first and matches all of it; put this one before it or delete it'],
     ['routes: [ { match: { site: north, worker: "*" }, pools: [main] }, { match: { site: north }, pools: [main] } ]', 'routes[1] can never be taken: routes[0] comes first and matches all of it; put this one before it or delete it'],
+    ['routes: [ { pools: [ { pool: main, weight: 1 } ] } ]', 'routes[0].pools is a split of one part: write main without weight'],
+    ['routes: [ { pools: [ { pool: main, weight: 1 }, { pool: mian, weight: 1 } ] } ]', 'routes[0].pools[1].pool names the pool "mian", which is not in pools: did you mean "main"?'],
+    ['routes: [ { pools: [ { pool: [ main, mian ], weight: 1 }, main ] } ]', 'routes[0].pools mixes entries with and without a weight: give every entry one, or put the split into a list of its own, as in pools: [ [ { pool: a, weight: 65 }, { pool: b, weight: 35 } ], spare ]', 'routes[0].pools[0].pool[1] names the pool "mian", which is not in pools: did you mean "main"?'],
+    ['routes: [ { pools: [ { pool: main, weight: 1 }, { pool: main, weight: 2 } ] } ]', 'routes[0].pools begins two parts of the split with the pool "main": add their weights up'],
+    ['routes: [ { pools: [ { pool: [ main, main ], weight: 1 }, { pool: main, weight: 0 } ] } ]', 'routes[0].pools[1].weight must be a whole number from 1 to 10000; it is 0'],
+    ['routes: [ { match: { listener: "0.0.0.0:9" }, pools: [ main ] }, { pools: [ main ] } ]', 'routes[0].match.listener is no address that a site listens on: write it as in sites.*.listen'],
+    ['routes: [ { match: { listener: "0.0.0.0:0" }, pools: [ main ] }, { pools: [ main ] } ]', 'routes[0].match.listener must have a port: with port 0 listeners cannot be told apart'],
     ['routes: []', 'routes must be a list of routes with at least one entry; it is a list'],
     ['', 'routes is missing: it must be a list of routes'],
-  ])('%s', (routes, sentence) => {
-    expect(sentences(yaml({ routes }))).toEqual([sentence]);
+  ])('%s', (routes, ...expected) => {
+    expect(sentences(yaml({ routes })).toSorted()).toEqual(expected.toSorted());
   });
 
   it.each([

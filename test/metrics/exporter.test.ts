@@ -22,7 +22,7 @@ const QUIET: MetricsInput = {
   },
   accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], credited: [] } },
 };
-const PROXY: Proxy = { sessionsByGroup: {}, links: [], measures: { failover: {} }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
+const PROXY: Proxy = { sessionsByGroup: {}, links: [], splits: [], measures: { failover: {} }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
 const SERIES: MetricsInput['accountant']['series'] = {
   delivered: [['north', 'acme', 'accepted', 8, 196608.5], ['north', 'acme', 'unknown-job', 2, null]],
   credited: [['main', 'accepted', 'none', 12, 131072.307]],
@@ -79,12 +79,14 @@ describe('the exporter', () => {
     const first: Proxy = {
       sessionsByGroup: { 'north\tacme': 3, '\t': 2 },
       links: [link({ sessions: 6, pending: 3, jobAgeMs: 9000 }), link({ state: 'waiting' })],
+      splits: [{ route: 2, moves: 7, parts: [{ pools: ['main', 'spare'], weight: 65, work: 240 }, { pools: ['backup'], weight: 35, work: 60 }] }],
       measures: { failover: { backup: 2 } },
       journal: { state: 'failed', waitingShares: 4, freeBytes: 77 },
     };
     const second: Proxy = {
       sessionsByGroup: { 'north\tacme': 1 },
       links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling' })],
+      splits: [{ route: 2, moves: 1, parts: [{ pools: ['main', 'spare'], weight: 65, work: 400 }, { pools: ['backup'], weight: 35, work: 300 }] }],
       measures: { failover: { backup: 1 } },
       journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
     };
@@ -96,6 +98,9 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_job_age_seconds{pool="main"}')).toBe(2);
     expect(found.has('weighbridge_job_age_seconds{pool="backup"}')).toBe(false);
     expect(found.get('weighbridge_failover_sessions{pool="backup"}')).toBe(3);
+    expect(found.get('weighbridge_split_target_ratio{route="2",pool="main"}')).toBe(0.65);
+    expect(found.get('weighbridge_split_actual_ratio{route="2",pool="backup"}')).toBe(0.36);
+    expect(found.get('weighbridge_split_moves_total{route="2"}')).toBe(8);
     expect(found.get('weighbridge_sessions{site="north",lessee="acme"}')).toBe(4);
     expect(found.get('weighbridge_sessions{site="",lessee=""}')).toBe(2);
     expect(found.get('weighbridge_journal_writable')).toBe(0);

@@ -6,6 +6,7 @@ import { Farm } from '../../proxy/session/farm.ts';
 import type { Link } from '../../proxy/session/link.ts';
 import type { Session } from '../../proxy/session/session.ts';
 import type { Learnt, Now } from '../../proxy/session/sink.ts';
+import type { SplitMemory } from '../../proxy/session/splits.ts';
 import { makeJob, makePrevhash } from '../rig/pool-jobs.ts';
 import { Search, type Found } from '../rig/search.ts';
 import { hex8, notifyParams, readNotify, type RigJob } from '../rig/work.ts';
@@ -46,7 +47,7 @@ export class Fixture {
   private readonly random = seededRandom(7);
   private port = 1;
 
-  constructor(yaml = yamlOf(), learnt: ReadonlyMap<string, Learnt> = new Map()) {
+  constructor(yaml = yamlOf(), learnt: ReadonlyMap<string, Learnt> = new Map(), splits?: ReadonlyMap<string, SplitMemory>) {
     this.recorder.peers = {
       toMachine: (session, line) => this.push(this.said, session, line),
       closed: (_session, reason) => this.closed.push(reason),
@@ -54,7 +55,7 @@ export class Fixture {
       toPool: (link, line) => this.push(this.upstream, link, line),
       hungUp: (link) => this.hungUp.push(link),
     };
-    this.farm = new Farm({ config: configOf(yaml), random: seededRandom(1), sink: this.recorder, prefixStart: {}, learnt }, this.now);
+    this.farm = new Farm({ config: configOf(yaml), random: seededRandom(1), sink: this.recorder, prefixStart: {}, learnt, splits }, this.now);
     this.farm.start(this.now);
   }
 

@@ -191,6 +191,7 @@ describe('totals over replaced processes', () => {
     sessions: 0,
     sessionsByGroup: {},
     links: [],
+    splits: [],
     counters: { ...zeroCounters(), connects },
     closes: connects > 5 ? { idle: 1 } : {},
     fsync: { bounds: [1], counts: [connects, 0], sumSeconds: connects },

@@ -105,7 +105,7 @@ describe('jobs', () => {
       fixture.fromPool(link, { id: null, method: 'mining.set_difficulty', params: [1] });
     }
     expect(link.state).toBe('ended');
-    expect(fixture.farm.poolStatus('a').lastError).toBe('the pool has sent nothing for 180 s that can be worked on');
+    expect(fixture.farm.linkStatus(fixture.link('a')).lastError).toBe('the pool has sent nothing for 180 s that can be worked on');
     expect(session.state).toBe('mining');
   });
 

@@ -1,7 +1,8 @@
 /** Globs over worker names: what they match, and that no name can make them slow. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findRoute, globMatches } from '../../../proxy/session/routes.ts';
+import { compileRoutes, findRoute, globMatches } from '../../../proxy/session/routes.ts';
+import { configOf } from '../../simulation/sim-farm.ts';
 
 describe('a glob', () => {
   it.each([
@@ -47,14 +48,30 @@ describe('a glob', () => {
 });
 
 describe('routes', () => {
-  const routes = [
-    { index: 0, site: 'north', worker: 'acme.*', lessee: 'acme', pools: ['a'] },
-    { index: 1, site: 'north', worker: undefined, lessee: '', pools: ['b'] },
-  ];
+  const routes = (yaml: string) => compileRoutes(configOf(`
+data: /nowhere
+sites: { north: { listen: [ "0.0.0.0:1", "0.0.0.0:2" ] }, south: { listen: [ "0.0.0.0:3" ] } }
+pools: { a: { url: "stratum+tcp://a.example:1", user: u }, b: { url: "stratum+tcp://b.example:1", user: u }, c: { url: "stratum+tcp://c.example:1", user: u } }
+routes: ${yaml}`).routes);
+  const north = { site: 'north', listener: '0.0.0.0:1', userAgent: 'cgminer/4.12' };
 
-  it('are taken in order, by site and name', () => {
-    expect(findRoute(routes, 'north', 'acme.1')?.index).toBe(0);
-    expect(findRoute(routes, 'north', 'other')?.index).toBe(1);
-    expect(findRoute(routes, 'south', 'acme.1')).toBeUndefined();
+  it('are taken in order, by site, listener, name and software', () => {
+    const taken = routes(`[
+      { match: { site: south }, pools: [ c ] },
+      { match: { listener: "0.0.0.0:2" }, pools: [ a ] },
+      { match: { userAgent: "bosminer*" }, pools: [ b ] },
+      { match: { worker: "acme.*" }, pools: [ a ] },
+      { pools: [ b ] } ]`);
+    const of = (traveller: Partial<typeof north>, worker = 'x') => findRoute(taken, { ...north, ...traveller }, worker)?.index;
+    expect([of({ site: 'south' }), of({ listener: '0.0.0.0:2' }), of({ userAgent: 'bosminer-plus/1' }), of({}, 'acme.1'), of({})]).toEqual([0, 1, 2, 3, 4]);
+    expect(findRoute(taken.slice(0, 1), north, 'acme.1')).toBeUndefined();
+  });
+
+  it('have an order of failover for each part of a split: its own pools, those of the other parts, and what stands behind', () => {
+    const [route] = routes('[ { pools: [ [ { pool: a, weight: 65 }, { pool: b, weight: 35 } ], c ] } ]');
+    expect(route).toMatchObject({ pools: ['a', 'b', 'c'], parts: [{ weight: 65, pools: ['a'] }, { weight: 35, pools: ['b'] }], orders: [['a', 'b', 'c'], ['b', 'a', 'c']] });
+    const [nested] = routes('[ { pools: [ { pool: [ a, c ], weight: 1 }, { pool: [ b, c ], weight: 1 } ] } ]');
+    expect(nested?.orders).toEqual([['a', 'c', 'b'], ['b', 'c', 'a']]);
+    expect(routes('[ { pools: [ b, a, c ] } ]')[0]).toMatchObject({ parts: [], orders: [['b', 'a', 'c']] });
   });
 });

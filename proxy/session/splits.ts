@@ -1,0 +1,138 @@
+/**
+ * A route's work divided by weight, in delivered work and not in machines: how much each part has had is known to the share,
+ * and machines move between parts so that in half an hour each part will have had what it is to have. See docs/decisions.
+ */
+import type { Part } from '../../config/route-pools.ts';
+
+/** A move must set right what it is worth in this time. Shorter makes more moves, longer leaves the sums further off. */
+const HORIZON_MS = 1_800_000;
+/** A machine that was moved stays for so long. */
+const STAY_MS = 3_600_000;
+/** Until rates are known by shares there is nothing to move by. */
+const SETTLING_MS = 300_000;
+/** Work is kept in units of 2^-32, the least credit there is. */
+const UNIT_EXPONENT = 32;
+
+/** A machine as a split sees it. */
+export interface SplitMachine {
+  /** Index of the part it works for. */
+  part: number;
+  /** When it was moved last; undefined while it is where it was put first. */
+  partMovedMono: number | undefined;
+}
+
+/** What is kept over restarts. `worked`: work by part in units of 2^-32, decimal. */
+export interface SplitMemory {
+  readonly worked: readonly string[];
+  readonly moves: number;
+}
+
+export class Split {
+  readonly route: number;
+  readonly parts: readonly Part[];
+  moves: number;
+  private readonly worked: bigint[];
+  private readonly targets: readonly number[];
+  private readonly startedMono: number;
+  /** Work by which each part will be short in half an hour, as far as known; negative where it will have too much. */
+  private short: number[];
+
+  constructor(route: number, parts: readonly Part[], monoMs: number, memory?: SplitMemory) {
+    this.route = route;
+    this.parts = parts;
+    const sum = parts.reduce((total, { weight }) => total + weight, 0);
+    this.targets = parts.map(({ weight }) => weight / sum);
+    const remembered = memory?.worked.length === parts.length ? memory : undefined;
+    this.worked = parts.map((_, part) => BigInt(remembered?.worked[part] ?? 0));
+    this.moves = remembered?.moves ?? 0;
+    this.startedMono = monoMs;
+    this.short = this.shortNow();
+  }
+
+  /** A share of 2^exponent was delivered to a pool of this part. */
+  delivered(part: number, exponent: number): void {
+    this.worked[part]! += 1n << BigInt(exponent + UNIT_EXPONENT);
+  }
+
+  get memory(): SplitMemory {
+    return { worked: this.worked.map(String), moves: this.moves };
+  }
+
+  /** Delivered work by part, as difficulty; for showing only. */
+  get work(): number[] {
+    return this.worked.map((units) => Number(units) / 2 ** UNIT_EXPONENT);
+  }
+
+  private shortNow(): number[] {
+    const { work } = this;
+    const total = work.reduce((sum, each) => sum + each, 0);
+    return this.targets.map((target, part) => target * total - work[part]!);
+  }
+
+  /** The part that a new machine is put on; `rate` is its expected work, difficulty a millisecond. */
+  place(rate: number): number {
+    const brings = rate * HORIZON_MS;
+    this.short = this.short.map((each, part) => each + this.targets[part]! * brings);
+    const part = this.short.indexOf(Math.max(...this.short));
+    this.short[part]! -= brings;
+    return part;
+  }
+
+  /** The part that first names a pool: where its work counts unless the machine is of another part that has it too. */
+  partOf(pool: string, own: number): number {
+    if (this.parts[own]?.pools.includes(pool) === true) return own;
+    return this.parts.findIndex(({ pools }) => pools.includes(pool));
+  }
+
+  /**
+   * The machines to move to a part that has a fresh job for them, once it is short of more than an average machine does in the
+   * horizon, so that noise moves nobody. Each is chosen so that most is set right, at least half of that. `machines` are all of the route with their rates,
+   * difficulty a millisecond; `may` says which can work for that part.
+   */
+  balance<M extends SplitMachine>(into: number, machines: ReadonlyMap<M, number>, monoMs: number, may: (machine: M) => boolean): M[] {
+    const short = this.shortNow();
+    let total = 0;
+    for (const [machine, rate] of machines) {
+      total += rate;
+      short[machine.part]! -= rate * HORIZON_MS;
+    }
+    this.targets.forEach((target, part) => (short[part]! += target * total * HORIZON_MS));
+    this.short = short;
+    if (monoMs - this.startedMono < SETTLING_MS || machines.size === 0) return [];
+    const worth = (total * HORIZON_MS) / machines.size;
+    const free = [...machines].filter(([machine]) => machine.part !== into && rested(machine, monoMs) && may(machine));
+    const moved: M[] = [];
+    while (short[into]! > worth) {
+      const at = bestMove(short, into, free, worth / 2);
+      if (at === -1) break;
+      const [machine, rate] = free.splice(at, 1)[0]!;
+      short[into]! -= rate * HORIZON_MS;
+      short[machine.part]! += rate * HORIZON_MS;
+      machine.part = into;
+      machine.partMovedMono = monoMs;
+      moved.push(machine);
+    }
+    this.moves += moved.length;
+    return moved;
+  }
+}
+
+function rested({ partMovedMono }: SplitMachine, monoMs: number): boolean {
+  return partMovedMono === undefined || monoMs - partMovedMono >= STAY_MS;
+}
+
+/** The machine whose move lessens most what two parts are off; −1 when none is worth it. */
+function bestMove<M extends SplitMachine>(short: readonly number[], into: number, free: readonly [M, number][], least: number): number {
+  let best = -1;
+  let most = least;
+  free.forEach(([{ part }, rate], index) => {
+    const brings = rate * HORIZON_MS;
+    const before = Math.abs(short[into]!) + Math.abs(short[part]!);
+    const after = Math.abs(short[into]! - brings) + Math.abs(short[part]! + brings);
+    const gain = (before - after) / 2;
+    if (gain <= most) return;
+    best = index;
+    most = gain;
+  });
+  return best;
+}
