@@ -4,11 +4,11 @@
  */
 import type { OwnVerdict, Forwarding, PoolReason } from '../proxy/mining/verdict.ts';
 import type { LeaseStretch } from '../proxy/session/leases.ts';
-import type { Fact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
+import type { Fact, LinkEndFact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
 import { ConnectedClock } from './connected.ts';
 import { addDelivered, addCredited } from './expand.ts';
 import {
-  emptyDeltas, MINUTE_MS, type Deltas, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
+  emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas, type EndedHourRow, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
 } from './rows.ts';
 import { Context, NO_BIND, NO_JOB, tidy, type BindContext, type JobContext, type SegmentIdentity } from './context.ts';
 import { runOf } from './units.ts';
@@ -134,6 +134,8 @@ export class SegmentFold {
         return;
       case 'session-end':
         return this.#sessionEnd(fact, counts);
+      case 'link-end':
+        return counts ? this.#ended(fact, 'link', '', '', this.#context.jobless(fact.link).pool) : undefined;
       case 'pulse':
         return this.#pulse(fact, counts);
       default:
@@ -235,9 +237,19 @@ export class SegmentFold {
 
   #sessionEnd(fact: SessionEndFact, counts: boolean): void {
     if (counts) this.touch(fact.atMs);
+    const groups = new Map<string, { readonly site: string; readonly leases: string }>();
     for (const bind of this.#context.endSession(fact.session)) {
       this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row, this));
+      const { leases } = this.#context.leases(bind, fact.atMs);
+      groups.set(leases, { site: bind.site, leases });
     }
+    // A session with many names ends once for each set of leases.
+    if (counts) for (const { site, leases } of groups.values()) this.#ended(fact, 'session', site, leases, '');
+  }
+
+  #ended({ atMs, reason }: SessionEndFact | LinkEndFact, what: 'session' | 'link', site: string, leases: string, pool: string): void {
+    this.touch(atMs);
+    this.#fold.ended({ hour: Math.floor(atMs / HOUR_MS), what, site, leases, pool, reason: tidy(reason).slice(0, KEY_TEXT_MAX), n: 1, first_ms: atMs, last_ms: atMs }, this);
   }
 }
 
@@ -309,6 +321,19 @@ export class Fold {
     }
     from.touch(row.first_ms);
     from.touch(row.last_ms);
+  }
+
+  /** For segments: adds sessions or links that ended. */
+  ended(row: EndedHourRow, from: SegmentFold): void {
+    const key = JSON.stringify([from.run, row.hour, row.what, row.site, row.leases, row.pool, row.reason]);
+    const found = this.#deltas.ended_hour.get(key);
+    if (found === undefined) {
+      this.#deltas.ended_hour.set(key, { ...row, run: from.run });
+    } else {
+      found.n += row.n;
+      found.first_ms = Math.min(found.first_ms, row.first_ms);
+      found.last_ms = Math.max(found.last_ms, row.last_ms);
+    }
   }
 
   /** For segments: adds shares that were answered and could not be journaled. */

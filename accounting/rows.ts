@@ -124,6 +124,22 @@ export interface LeaseDayRow {
   slots: bigint;
 }
 
+/** Sessions and links that ended. */
+export interface EndedHourRow {
+  readonly hour: number;
+  readonly what: 'session' | 'link';
+  /** Of a session; '' of a link. */
+  readonly site: string;
+  readonly leases: string;
+  /** Of a link; '' of a session. */
+  readonly pool: string;
+  /** As it was journaled, cut at 80 characters. */
+  readonly reason: string;
+  n: number;
+  first_ms: number;
+  last_ms: number;
+}
+
 export interface UnjournaledMinuteRow {
   readonly minute: number;
   readonly site: string;
@@ -164,6 +180,7 @@ export interface Rows {
   observed_minute: ObservedMinuteRow;
   unjournaled_minute: UnjournaledMinuteRow;
   lease_day: LeaseDayRow;
+  ended_hour: EndedHourRow;
   total: TotalRow;
   credited_total: CreditedTotalRow;
 }
@@ -205,6 +222,7 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   observed_minute: { minute: 'int', process: 'text', observed_ms: 'sum', first_ms: 'min', last_ms: 'max' },
   unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', leases: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   lease_day: { day: 'int', lease: 'text', worker: 'text', exponent: 'int', n: 'sum', first_ms: 'min', last_ms: 'max', slots: 'big' },
+  ended_hour: { hour: 'int', what: 'text', site: 'text', leases: 'text', pool: 'text', reason: 'text', n: 'sum', first_ms: 'min', last_ms: 'max' },
   total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
 };
@@ -233,7 +251,7 @@ export function emptyDeltas(): Deltas {
   return {
     delivered_minute: new Map(), credited_minute: new Map(), worker_hour: new Map(), worker_connected: new Map(),
     delivered_hour: new Map(), delivered_day: new Map(), credited_hour: new Map(), credited_day: new Map(),
-    observed_minute: new Map(), unjournaled_minute: new Map(), lease_day: new Map(), total: new Map(), credited_total: new Map(),
+    observed_minute: new Map(), unjournaled_minute: new Map(), lease_day: new Map(), ended_hour: new Map(), total: new Map(), credited_total: new Map(),
   };
 }
 

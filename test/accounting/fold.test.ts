@@ -121,6 +121,17 @@ describe('the fold', () => {
     expect(sum('delivered_minute', (row) => row['verdict'] === 'accepted' && (row['site'] === '' || row['pool'] === ''))).toBe(0);
   });
 
+  it('counts the sessions that ended, once for each set of leases that their names were under', () => {
+    const bound = new Set(farm.facts.flatMap((fact) => (fact.type === 'bind' ? [fact.session] : [])));
+    const ends = farm.facts.flatMap((fact) => (fact.type === 'session-end' && bound.has(fact.session) ? [fact.atMs] : []));
+    const rows = (reference['ended_hour'] ?? []).map((text) => JSON.parse(text) as Rows['ended_hour']).filter(({ what }) => what === 'session');
+    expect(ends.length).toBeGreaterThan(5);
+    expect(rows.reduce((sum, { n }) => sum + n, 0)).toBeGreaterThanOrEqual(ends.length);
+    expect(Math.min(...rows.map(({ first_ms }) => first_ms))).toBe(Math.min(...ends));
+    expect(Math.max(...rows.map(({ last_ms }) => last_ms))).toBe(Math.max(...ends));
+    for (const { reason, site, pool, hour, first_ms } of rows) expect([reason, site === '', pool, Math.floor(first_ms / 3_600_000)]).toEqual(['closed', false, '', hour]);
+  });
+
   it('counts under the leases whose terms stood in the journal before the share', () => {
     const rows = <T extends TableName>(table: T): Rows[T][] => (reference[table] ?? []).map((text) => JSON.parse(text) as Rows[T]);
     const expected = leasesByFact(farm.facts);

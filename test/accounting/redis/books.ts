@@ -131,6 +131,7 @@ export function randomDeltas(random: Random, run: string, atMs: number, rows: nu
     put('worker_connected', { hour, run, site: group.site, lessee: group.lessee, leases: group.leases, worker: `${group.lessee}.${random.u32() % workers}`, connected_ms: 60_000 });
     put('observed_minute', { minute, run, process: run.slice(0, 8), observed_ms: 1000, first_ms: ms, last_ms: ms + 1000 });
     put('unjournaled_minute', { minute, run, site: group.site, lessee: group.lessee, leases: group.leases, verdict: 'accepted', exponent: 1, n });
+    put('ended_hour', { hour, run, what: 'session', site: group.site, leases: group.leases, pool: '', reason: pick(['idle', 'read ECONNRESET']), n, first_ms: ms, last_ms: ms + 5 });
     put('lease_day', {
       day, run, lease: pick(['acme-lb', 'north-host']), worker: `acme.${random.u32() % workers}`, exponent: share.exponent, n, first_ms: ms, last_ms: ms + 5, slots: BigInt(n) << 64n,
     });
