@@ -1,5 +1,5 @@
 /** The few file operations the journal's writer performs, behind an interface so that tests can make each of them fail. */
-import { close, constants, fdatasync, fsync, open, rename, statfs, unlink, write } from 'node:fs';
+import { close, constants, fdatasync, fsync, ftruncate, open, rename, statfs, unlink, write } from 'node:fs';
 import { promisify } from 'node:util';
 
 export interface JournalFs {
@@ -8,6 +8,8 @@ export interface JournalFs {
   /** Writes at `position`; resolves to the count of bytes written, which may be less than `length`. */
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number, position: number): Promise<number>;
   fdatasync(descriptor: number): Promise<void>;
+  /** Cuts a file to a length; frees blocks and needs none. */
+  truncate(descriptor: number, bytes: number): Promise<void>;
   close(descriptor: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
@@ -33,6 +35,7 @@ export const realFs: JournalFs = {
     new Promise((resolve, reject) => {
       fdatasync(descriptor, (error) => (error ? reject(error) : resolve()));
     }),
+  truncate: promisify(ftruncate),
   close: closeAsync,
   rename: promisify(rename),
   unlink: promisify(unlink),

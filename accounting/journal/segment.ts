@@ -83,6 +83,11 @@ export class OutputSegment {
     return this.write(records);
   }
 
+  /** After a failure: removes what is not known to be durable, so that it does not count if this process dies now. */
+  cut(): Promise<void> {
+    return this.options.fs.truncate(this.descriptor, this.endBytes);
+  }
+
   close(): Promise<void> {
     return this.options.fs.close(this.descriptor);
   }

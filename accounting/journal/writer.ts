@@ -265,12 +265,16 @@ export class JournalWriter {
     return segment;
   }
 
-  /** The current segment failed: nothing is written to it again, and the next header says how much of it counts. */
+  /**
+   * The current segment failed: nothing is written to it again, and it is cut to what counts. The next header says so too,
+   * for a disk that does not even do that.
+   */
   private async abandon(error: unknown): Promise<void> {
     const { segment } = this;
     this.report(segment ? `segment ${segment.name} failed at ${segment.durableBytes} bytes` : 'a new segment cannot be made', error);
     if (!segment) return;
     this.superseded = { segment: segment.name, bytes: segment.durableBytes };
+    await segment.cut().catch(() => undefined);
     await this.leaveSegment();
   }
 

@@ -1,13 +1,15 @@
 /** What makes a data directory one instance: its lock, its host id, and the private place of its control socket. */
 import {
   chmodSync,
-  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,21 +51,44 @@ export function isAlive(holder: LockHolder): boolean {
   return holder.pidStart === '' || processStart(holder.pid) === holder.pidStart;
 }
 
-/** The holder of the data directory's lock, or undefined when there is none or it cannot be read (cut by a power loss). */
+/** The holder of the data directory's lock, or undefined when there is none or it cannot be read. */
 export function lockHolder(dataDir: string): LockHolder | undefined {
   return readLock(join(controlDirectory(dataDir), 'lock'));
 }
 
-function readLock(path: string): LockHolder | undefined {
+/**
+ * A few words kept as the target of a symbolic link: it appears whole in one step or not at all, and lies in the directory
+ * and the inode, so that an instance can start on a disk without a free block. False when there is one already.
+ */
+function makeNote(text: string, path: string): boolean {
   try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('pidStart' in value)) return undefined;
-    const { pid, pidStart } = value;
-    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof pidStart !== 'string') return undefined;
-    return { pid, pidStart };
+    symlinkSync(text, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw new InstanceError(`${path} cannot be created: ${sentenceOf(error)}; make room on its disk, or make its directory writable for this user.`);
+  }
+}
+
+function readNote(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
   } catch {
     return undefined;
   }
+}
+
+function removeNote(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already.
+  }
+}
+
+function readLock(path: string): LockHolder | undefined {
+  const [, pid = '', pidStart = ''] = /^(\d{1,10}):(.*)$/.exec(readNote(path) ?? '') ?? [];
+  return Number(pid) > 0 ? { pid: Number(pid), pidStart } : undefined;
 }
 
 /**
@@ -74,16 +99,9 @@ export function acquireLock(dataDir: string, random: Random): InstanceLock {
   const control = makeControlDirectory(dataDir);
   const lock = join(control, 'lock');
   const own: LockHolder = { pid: process.pid, pidStart: processStart(process.pid) };
-  // Written aside and linked into place: whoever finds `lock` finds it whole, and only one link can win.
-  const draft = `${lock}.${process.pid}.${random.uuid()}`;
-  writeFileSync(draft, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
-  try {
-    for (let attempt = 0; attempt < 3; attempt++) {
-      if (tryLink(draft, lock)) return { release: () => releaseLock(control, own) };
-      removeStale(lock, dataDir, random);
-    }
-  } finally {
-    rmSync(draft, { force: true });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    if (makeNote(`${own.pid}:${own.pidStart}`, lock)) return { release: () => releaseLock(control, own) };
+    removeStale(lock, dataDir, random);
   }
   throw new InstanceError(`Another process is starting on ${dataDir} at this moment; try again.`);
 }
@@ -102,16 +120,6 @@ function makeControlDirectory(dataDir: string): string {
   return control;
 }
 
-function tryLink(draft: string, lock: string): boolean {
-  try {
-    linkSync(draft, lock);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw new InstanceError(`The lock ${lock} cannot be created: ${sentenceOf(error)}.`);
-  }
-}
-
 /** Moves a dead process's lock away; throws InstanceError when its process lives. */
 function removeStale(lock: string, dataDir: string, random: Random): void {
   const refuseLive = (holder: LockHolder | undefined): void => {
@@ -126,12 +134,12 @@ function removeStale(lock: string, dataDir: string, random: Random): void {
   try {
     renameSync(lock, aside);
   } catch {
-    return; // Someone else moved it first; the caller tries to link again.
+    return; // Someone else moved it first; the caller tries again.
   }
   const moved = readLock(aside);
   // Between reading and renaming another start may have taken over: then what was moved is live and goes back.
-  if (moved !== undefined && isAlive(moved)) tryLink(aside, lock);
-  rmSync(aside, { force: true });
+  if (moved !== undefined && isAlive(moved)) makeNote(`${moved.pid}:${moved.pidStart}`, lock);
+  removeNote(aside);
   refuseLive(moved);
 }
 
@@ -141,7 +149,7 @@ function releaseLock(control: string, own: LockHolder): void {
   if (found === undefined || found.pid !== own.pid || found.pidStart !== own.pidStart) return;
   removeAddress(control);
   rmSync(join(control, 'socket'), { force: true });
-  rmSync(lock, { force: true });
+  removeNote(lock);
 }
 
 /** Where a running instance's control socket is, for the command line. */
@@ -165,20 +173,20 @@ export function placeControlSocket(dataDir: string): string {
       `Both ${direct} and ${short} are too long for a control socket (${SOCKET_PATH_BYTES_MAX} bytes); set TMPDIR or \`data\` to a shorter path.`,
     );
   }
-  writeFileSync(join(control, 'address'), short, { mode: 0o600 });
+  makeNote(short, join(control, 'address'));
   return short;
 }
 
 function removeAddress(control: string): void {
   const address = readAddress(control);
   if (address !== undefined) rmSync(join(address, '..'), { recursive: true, force: true });
-  rmSync(join(control, 'address'), { force: true });
+  removeNote(join(control, 'address'));
 }
 
 /** The path in `control/address`, only when it leads to a directory of this user alone. */
 function readAddress(control: string): string | undefined {
   try {
-    const path = readFileSync(join(control, 'address'), 'utf8').trim();
+    const path = readlinkSync(join(control, 'address'));
     const parent = lstatSync(join(path, '..'));
     const ours = parent.isDirectory() && (parent.mode & 0o077) === 0 && parent.uid === process.getuid?.();
     return ours ? path : undefined;
@@ -193,8 +201,13 @@ export function ensureHostId(dataDir: string, random: Random): string {
   const known = readHostId(path);
   if (known !== undefined) return known;
   const draft = `${path}.${process.pid}.draft`;
-  writeFileSync(draft, `${random.uuid()}\n`, { mode: 0o644 });
-  renameSync(draft, path);
+  try {
+    writeFileSync(draft, `${random.uuid()}\n`, { mode: 0o644 });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new InstanceError(`${path} cannot be written (${sentenceOf(error)}); the first start on a data directory needs room on its disk: make some, or set \`data\` to another place.`);
+  }
   return readHostId(path) ?? '';
 }
 

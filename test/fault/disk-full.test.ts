@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { unadmittedShares } from '../../accounting/journal/admissions.ts';
 import { audit } from '../../accounting/audit.ts';
 import { admittedIn, totals } from './books.ts';
-import { childrenLog, freePort, Instance, makeDirectory } from './instance.ts';
+import { childrenLog, freePort, Instance, makeDirectory, type InstanceOptions } from './instance.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
 
@@ -60,11 +60,14 @@ function refusingDisk(): Disk {
   return { dataDir: makeDirectory(cleanup), fullWhile, fill: () => writeFileSync(fullWhile, ''), relieve: () => rmSync(fullWhile) };
 }
 
-async function startOn(disk: Disk, load: Load, seed: number): Promise<Instance> {
-  const port = await freePort();
-  const faults = disk.fullWhile === undefined ? undefined : { fullWhile: disk.fullWhile };
-  const instance = await Instance.start({ dataDir: disk.dataDir, port, poolUrl: load.pool.url, faults }, cleanup);
-  await load.connect(port, seed);
+function optionsOn(disk: Disk, load: Load, port: number): InstanceOptions {
+  return { dataDir: disk.dataDir, port, poolUrl: load.pool.url, faults: disk.fullWhile === undefined ? undefined : { fullWhile: disk.fullWhile } };
+}
+
+async function startOn(disk: Disk, load: Load, seed: number, port?: number): Promise<Instance> {
+  const at = port ?? (await freePort());
+  const instance = await Instance.start(optionsOn(disk, load, at), cleanup);
+  await load.connect(at, seed);
   await load.answers(200);
   return instance;
 }
@@ -102,6 +105,15 @@ async function fillUnderLoad(disk: Disk, seed: number): Promise<Outcome> {
   return { told: load.answeredTrue, held: (found.get('accepted') ?? 0) + (found.get('courtesy') ?? 0), admitted: admittedIn(disk.dataDir) };
 }
 
+/** Every share told true is held or admitted; what else is counted was under way when a connection ended. */
+function expectAllCounted(disk: Disk, load: Load): void {
+  const found = totals(disk.dataDir);
+  const counted = (found.get('accepted') ?? 0) + (found.get('courtesy') ?? 0) + admittedIn(disk.dataDir);
+  const unheard = load.records().reduce((sum, { unanswered }) => sum + unanswered.length, 0);
+  expect(counted).toBeGreaterThanOrEqual(load.answeredTrue);
+  expect(counted).toBeLessThanOrEqual(load.answeredTrue + unheard);
+}
+
 describe('a full disk', () => {
   const disks = [
     { name: 'on a small file system of its own, or refused by injection where none can be mounted', make: () => smallDisk() ?? refusingDisk(), seed: 108 },
@@ -111,6 +123,34 @@ describe('a full disk', () => {
     const { told, held, admitted } = await fillUnderLoad(make(), seed);
     expect(held + admitted).toBe(told);
     expect(admitted).toBeGreaterThan(200);
+  }, 60_000);
+
+  it('does not keep an instance from starting, and machines mine', async () => {
+    const disk = smallDisk() ?? refusingDisk();
+    const load = await Load.begin(112, cleanup);
+    const port = await freePort();
+    const first = await startOn(disk, load, 112, port);
+    await first.stop();
+    disk.fill();
+    const before = load.answeredTrue;
+    const second = await Instance.start(optionsOn(disk, load, port), cleanup);
+    await load.allMine();
+    const atPool = load.pool.accepted;
+    await load.answers(200);
+    expect(load.pool.accepted).toBeGreaterThan(atPool + 30);
+    expect((await second.status()).problems).toContain('The journal cannot be written: shares are answered but counted as unjournaled.');
+    disk.relieve();
+    await until('the journal is open again', async () => (await second.status()).proxy?.journal.state === 'open');
+    await load.answers(100);
+    await load.rest();
+    await until('what was unjournaled is admitted', async () => {
+      const { proxy } = await second.status();
+      return proxy !== undefined && admittedIn(disk.dataDir) === proxy.counters.unjournaledShares;
+    });
+    await second.stop();
+    expect(load.answeredTrue).toBeGreaterThan(before + 300);
+    expect(await audit({ dataDir: disk.dataDir, threads: 0 })).toMatchObject({ ok: true, duplicates: 0, notFolded: 0 });
+    expectAllCounted(disk, load);
   }, 60_000);
 
   const killed = [
@@ -140,11 +180,6 @@ describe('a full disk', () => {
     await until('the ledger admits what the killed processes left', () => unadmittedShares(disk.dataDir) === 0);
     await instance.stop();
     expect(await audit({ dataDir: disk.dataDir, threads: 0 })).toMatchObject({ ok: true, duplicates: 0, notFolded: 0 });
-    const found = totals(disk.dataDir);
-    const counted = (found.get('accepted') ?? 0) + (found.get('courtesy') ?? 0) + admittedIn(disk.dataDir);
-    // Answers under way when a process died may be counted although no machine heard them.
-    const unheard = load.records().reduce((sum, { unanswered }) => sum + unanswered.length, 0);
-    expect(counted).toBeGreaterThanOrEqual(load.answeredTrue);
-    expect(counted).toBeLessThanOrEqual(load.answeredTrue + unheard);
+    expectAllCounted(disk, load);
   }, 60_000);
 });

@@ -113,6 +113,7 @@ export function faultyFs(before: (operation: keyof JournalFs, index: number) => 
     write: (descriptor, bytes, offset, length, position) =>
       run('write', (limit) => realFs.write(descriptor, bytes, offset, Math.min(length, limit), position)),
     fdatasync: () => run('fdatasync', async () => undefined),
+    truncate: (descriptor, bytes) => run('truncate', () => realFs.truncate(descriptor, bytes)),
     close: (descriptor) => run('close', () => realFs.close(descriptor)),
     rename: (from, to) => run('rename', () => realFs.rename(from, to)),
     unlink: (path) => run('unlink', () => realFs.unlink(path)),

@@ -1,5 +1,5 @@
 /** The control socket: answers, refusals, time limits, long paths, and peers that misbehave. */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -133,7 +133,7 @@ describe('the place of the socket', () => {
     ends.push(() => lock.release());
     const open = join(directory, 'open');
     mkdirSync(open, { mode: 0o755 });
-    writeFileSync(join(data, 'control', 'address'), join(open, 'socket'));
+    symlinkSync(join(open, 'socket'), join(data, 'control', 'address'));
     expect(findControlSocket(data)).toBe(join(data, 'control', 'socket'));
     placeControlSocket(data);
     expect(existsSync(open)).toBe(true);

@@ -1,6 +1,6 @@
 /** The supervisor with stand-in children: start, refusal, restart, totals, stop. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { processStart } from '../../../accounting/journal/liveness.ts';
@@ -142,14 +142,19 @@ describe('stopping', () => {
 });
 
 describe('the lock', () => {
-  it('takes over the lock of a dead process, of a recycled pid, and one cut by a power loss', async () => {
+  it('takes over the lock of a dead process, of a recycled pid, and what is no lock', async () => {
     const dead = spawn(process.execPath, ['-e', '']);
     await new Promise((resolve) => dead.on('exit', resolve));
-    const left = [JSON.stringify({ pid: dead.pid, pidStart: '1' }), JSON.stringify({ pid: process.pid, pidStart: 'of another boot' }), ''];
-    for (const text of left) {
+    const left = [
+      (path: string) => symlinkSync(`${dead.pid}:1`, path),
+      (path: string) => symlinkSync(`${process.pid}:of another boot`, path),
+      (path: string) => symlinkSync('elsewhere', path),
+      (path: string) => writeFileSync(path, ''),
+    ];
+    for (const leave of left) {
       const { data } = newScene();
       mkdirSync(join(data, 'control'), { recursive: true });
-      writeFileSync(join(data, 'control', 'lock'), text);
+      leave(join(data, 'control', 'lock'));
       const lock = acquireLock(data, seededRandom(1));
       expect(lockHolder(data)).toEqual({ pid: process.pid, pidStart: processStart(process.pid) });
       lock.release();
