@@ -75,10 +75,13 @@ describe('one exchange', () => {
 
   it('gives up at its time limit, and at once when the instance dies', async () => {
     const { data } = newScene();
-    const { server } = await serve(data, () => new Promise(() => undefined));
+    let asked: () => void = () => undefined;
+    const { server } = await serve(data, () => new Promise(() => asked()));
     await expect(askInstance(data, 'status', realWorld, 50)).rejects.toThrow('gave no answer within 50 ms');
+    const arrived = new Promise<void>((resolve) => (asked = resolve));
     const waiting = askInstance(data, 'status', realWorld, 5000);
-    realWorld.after(20, () => server.close());
+    await arrived;
+    server.close();
     await expect(waiting).rejects.toThrow('was closed before it answered');
   });
 
