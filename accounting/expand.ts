@@ -1,6 +1,6 @@
 /** One counted cell becomes one row in each table that keeps it. */
 import { dayNumber } from './local-day.ts';
-import type { CreditedCell, DeliveredCell } from './fold.ts';
+import type { CreditedCell, DeliveredCell } from './cells.ts';
 import { HOUR_MS, MINUTE_MS, type Deltas } from './rows.ts';
 
 function add<R extends { n: number }>(rows: Map<string, R>, key: string, n: number, make: () => R): R {

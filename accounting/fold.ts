@@ -2,43 +2,16 @@
  * The pure fold: facts of journal segments in, counts per ledger row out. The sums depend only on the facts, never on
  * how they are cut into batches. What a count refers to (session, bind, link, job) is looked up in the same segment.
  */
-import type { OwnVerdict, Forwarding, PoolReason } from '../proxy/mining/verdict.ts';
-import type { LeaseStretch } from '../proxy/session/leases.ts';
 import type { Fact, LinkEndFact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
 import { ConnectedClock } from './connected.ts';
+import type { CreditedCell, DeliveredCell } from './cells.ts';
 import { addDelivered, addCredited } from './expand.ts';
 import {
   emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas, type EndedHourRow, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
 } from './rows.ts';
-import { Context, NO_BIND, NO_JOB, tidy, type BindContext, type JobContext, type SegmentIdentity } from './context.ts';
+import { Context, NO_BIND, NO_JOB, tidy, type SegmentIdentity } from './context.ts';
+import { addTold, type ToldFact } from './told.ts';
 import { runOf } from './units.ts';
-
-/** Shares that differ in nothing the ledger keeps. */
-export interface DeliveredCell {
-  readonly minute: number;
-  readonly bind: BindContext;
-  readonly job: JobContext;
-  readonly verdict: OwnVerdict;
-  readonly forwarding: Forwarding;
-  readonly exponent: number;
-  readonly leases: LeaseStretch;
-  n: number;
-  firstMs: number;
-  lastMs: number;
-}
-
-/** Pool verdicts that differ in nothing the ledger keeps. */
-export interface CreditedCell {
-  readonly minute: number;
-  readonly bind: BindContext;
-  readonly job: JobContext;
-  readonly verdict: PoolVerdictFact['verdict'];
-  readonly reason: PoolReason;
-  readonly code: string;
-  readonly difficulty: string;
-  readonly leases: LeaseStretch;
-  n: number;
-}
 
 /** Longest code and difficulty text that is kept as part of a row's key; a pool chooses these. */
 const KEY_TEXT_MAX = 80;
@@ -136,6 +109,13 @@ export class SegmentFold {
         return this.#sessionEnd(fact, counts);
       case 'link-end':
         return counts ? this.#ended(fact, 'link', '', '', this.#context.jobless(fact.link).pool) : undefined;
+      case 'lease-event':
+        if (counts) this.#fold.told(fact);
+        return;
+      case 'lease-terms':
+        if (counts) this.#fold.told(fact);
+        this.#context.learn(fact);
+        return;
       case 'pulse':
         return this.#pulse(fact, counts);
       default:
@@ -334,6 +314,11 @@ export class Fold {
       found.first_ms = Math.min(found.first_ms, row.first_ms);
       found.last_ms = Math.max(found.last_ms, row.last_ms);
     }
+  }
+
+  /** For segments: keeps what is told of a lease. */
+  told(fact: ToldFact): void {
+    addTold(this.#deltas, fact);
   }
 
   /** For segments: adds shares that were answered and could not be journaled. */

@@ -1,5 +1,6 @@
 /** The ledger's tables as types and as one description that the store, the fold and the audit share. */
 import type { Forwarding, GoodVerdict, OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import type { LeaseEventKind } from '../proxy/session/facts.ts';
 
 /** Buckets are whole numbers of minutes, hours or days since 1970-01-01T00:00Z. Every `n` is a count. */
 export const MINUTE_MS = 60_000;
@@ -168,6 +169,34 @@ export interface CreditedTotalRow {
   n: number;
 }
 
+/** The terms of a lease as they were written down at a moment: by each start, and by each change. */
+export interface LeaseTermsRow {
+  readonly lease: string;
+  /** Wall clock. */
+  readonly recorded_ms: number;
+  readonly digest: string;
+  /** Canonical JSON. */
+  readonly terms: string;
+  readonly from_ms: number;
+  readonly to_ms: number;
+  /** How often it is in the journals. */
+  n: number;
+}
+
+/** What was stated of a lease: proxy/session/facts.ts describes the fields. */
+export interface LeaseEventRow {
+  readonly lease: string;
+  readonly recorded_ms: number;
+  readonly event: LeaseEventKind;
+  readonly from_ms: number;
+  readonly to_ms: number;
+  readonly party: string;
+  readonly reason: string;
+  readonly document: string;
+  readonly terms: string;
+  n: number;
+}
+
 export interface Rows {
   delivered_minute: DeliveredMinuteRow;
   credited_minute: CreditedMinuteRow;
@@ -183,6 +212,8 @@ export interface Rows {
   ended_hour: EndedHourRow;
   total: TotalRow;
   credited_total: CreditedTotalRow;
+  lease_terms: LeaseTermsRow;
+  lease_event: LeaseEventRow;
 }
 export type TableName = keyof Rows;
 
@@ -200,7 +231,7 @@ const creditedRoll = {
   site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum', worth: 'big',
 } as const;
 
-/** Column order is key order. The first column is the bucket, except in the two totals. */
+/** Column order is key order. The first column is the bucket, except in the totals and in what is told of leases. */
 export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   delivered_minute: {
     minute: 'int', site: 'text', lessee: 'text', leases: 'text', pool: 'text', link: 'text', verdict: 'text', forwarding: 'text',
@@ -225,11 +256,17 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   ended_hour: { hour: 'int', what: 'text', site: 'text', leases: 'text', pool: 'text', reason: 'text', n: 'sum', first_ms: 'min', last_ms: 'max' },
   total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
+  lease_terms: { lease: 'text', recorded_ms: 'int', digest: 'text', terms: 'text', from_ms: 'int', to_ms: 'int', n: 'sum' },
+  lease_event: {
+    lease: 'text', recorded_ms: 'int', event: 'text', from_ms: 'int', to_ms: 'int', party: 'text', reason: 'text', document: 'text', terms: 'text', n: 'sum',
+  },
 };
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
-/** Tables whose first column is a bucket. The totals are a host's own. */
-export type BucketTable = Exclude<TableName, 'total' | 'credited_total'>;
+/** Tables whose first column is a bucket. The others are a host's own. */
+export type BucketTable = Exclude<TableName, OwnTable>;
+const OWN_TABLES = ['total', 'credited_total', 'lease_terms', 'lease_event'] as const satisfies readonly TableName[];
+type OwnTable = (typeof OWN_TABLES)[number];
 
 /**
  * A row as it is kept: in bucket tables with the run that counted it. A run is one life of a proxy process, named by the
@@ -241,7 +278,7 @@ export type KeptRow<T extends TableName> = T extends BucketTable ? Rows[T] & { r
 export function keptColumns(table: TableName): (readonly [name: string, kind: ColumnKind])[] {
   const [first, ...others] = Object.entries<ColumnKind>(TABLES[table]);
   if (first === undefined) return [];
-  return table === 'total' || table === 'credited_total' ? [first, ...others] : [first, ['run', 'text'], ...others];
+  return OWN_TABLES.some((own) => own === table) ? [first, ...others] : [first, ['run', 'text'], ...others];
 }
 
 /** What a fold adds to each table. The map's key names the row within this set of deltas and means nothing elsewhere. */
@@ -252,6 +289,7 @@ export function emptyDeltas(): Deltas {
     delivered_minute: new Map(), credited_minute: new Map(), worker_hour: new Map(), worker_connected: new Map(),
     delivered_hour: new Map(), delivered_day: new Map(), credited_hour: new Map(), credited_day: new Map(),
     observed_minute: new Map(), unjournaled_minute: new Map(), lease_day: new Map(), ended_hour: new Map(), total: new Map(), credited_total: new Map(),
+    lease_terms: new Map(), lease_event: new Map(),
   };
 }
 

@@ -1,28 +1,38 @@
-/** `lease list|show|check`: contracts as sentences, and what the inventory says of their machines. */
+/** `lease`: contracts as sentences, what was stated of them, and what the inventory says of their machines. */
 import { readInventory } from '../config/inventory.ts';
 import type { Config } from '../config/schema.ts';
 import { findLease, isUnder } from '../accounting/leases/draft.ts';
 import { decimal, exact, over } from '../accounting/leases/exact.ts';
 import { leaseSentences, machinesText, paymentSentences, rateText } from '../accounting/leases/sentences.ts';
 import { digestOf, leaseTerms, partyName, type LeaseTerms } from '../accounting/leases/terms.ts';
+import { eventsOf, isRetroactive, leaseHistory, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
 import { table } from './format.ts';
 import { readConfig } from './instance.ts';
+import { eventOfAction, eventSentence, recordEvent } from './lease-events.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
+import { isoTime } from './time.ts';
 
-export function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
+export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const file = options.text['config'];
   if (file === undefined) throw usageError('Say whose leases: --config FILE.');
   const config = readConfig(file);
   const json = options.flags.has('json');
   const action = options.argument ?? 'list';
-  const chosen = chosenLeases(config, options.text['lease']);
+  const id = options.second ?? options.text['lease'];
+  const chosen = chosenLeases(config, id);
+  const event = eventOfAction(action);
+  if (event !== undefined) {
+    const [terms] = chosen;
+    if (id === undefined || terms === undefined) throw usageError(`Say which lease: lease ${action} ID.`);
+    return recordEvent(event, terms, config.data, options, io);
+  }
   const nowMs = io.world.wallMs();
-  if (action === 'list') io.out(json ? jsonText(chosen) : listTable(chosen, nowMs));
-  else if (action === 'show') io.out(json ? jsonText(chosen) : chosen.map((terms) => [...leaseSentences(terms), `Terms ${digestOf(terms).slice(0, 16)}.`].join('\n')).join('\n\n'));
+  if (action === 'list') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : listTable(chosen, nowMs));
+  else if (action === 'show') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : showText(chosen, leaseHistory(config.data)));
   else if (action === 'check') io.out(chosen.map((terms) => checkText(terms, config, nowMs)).join('\n\n'));
-  else throw usageError(`There is no \`lease ${action}\`; there are list, show and check.`);
-  return Promise.resolve(EXIT.ok);
+  else throw usageError(`There is no \`lease ${action}\`; there are list, show, check, curtail, suspend, terminate and amend.`);
+  return EXIT.ok;
 }
 
 function chosenLeases(config: Config, id: string | undefined): LeaseTerms[] {
@@ -32,8 +42,24 @@ function chosenLeases(config: Config, id: string | undefined): LeaseTerms[] {
   return [found];
 }
 
-function jsonText(chosen: readonly LeaseTerms[]): string {
-  return JSON.stringify(chosen.map((terms) => ({ ...terms, digest: digestOf(terms), sentences: leaseSentences(terms) })), null, 2);
+function jsonText(chosen: readonly LeaseTerms[], history: LeaseHistory): string {
+  return JSON.stringify(chosen.map((terms) => ({ ...terms, digest: digestOf(terms), sentences: leaseSentences(terms), events: eventsOf(history, terms.id).map(eventRow) })), null, 2);
+}
+
+/** One event as printed by --json. */
+function eventRow(event: LeaseEvent) {
+  const { recorded_ms, from_ms, to_ms, party, reason, document } = event;
+  return { event: event.event, from: isoTime(from_ms), to: isoTime(to_ms), by: party, reason, document, recorded: isoTime(recorded_ms), retroactive: isRetroactive(event) };
+}
+
+/** Every term, and what was stated since. */
+function showText(chosen: readonly LeaseTerms[], history: LeaseHistory): string {
+  const texts = chosen.map((terms) => {
+    const events = eventsOf(history, terms.id).map(({ lease: id, event, from_ms, to_ms, party, reason, document, terms: amended, recorded_ms }) =>
+      eventSentence({ lease: id, event, fromMs: from_ms, toMs: to_ms, by: party, reason, document, terms: amended, atMs: recorded_ms }));
+    return [...leaseSentences(terms), ...events, `Terms ${digestOf(terms).slice(0, 16)}.`].join('\n');
+  });
+  return texts.join('\n\n');
 }
 
 function listTable(chosen: readonly LeaseTerms[], nowMs: number): string {

@@ -79,7 +79,7 @@ async function issue(config: Config, options: ParsedOptions, lease: string, peri
   const fresh = await drafted(config, options, lease, period, issued, io);
   const terms = findLease(config, lease);
   if ('refused' in terms) throw new CommandError(terms.refused);
-  if (!isWhole(fresh, terms.lease)) throw new CommandError(`${period} is not over in ${terms.lease.timezone}: a statement is issued for whole periods. Without \`issue\` a draft is printed.`);
+  if (!isWhole(fresh, fresh.contract.lease)) throw new CommandError(`${period} is not over in ${terms.lease.timezone}: a statement is issued for whole periods. Without \`issue\` a draft is printed.`);
   const change = correct === undefined || reason === undefined ? undefined : { number: correct, reason };
   const made = nextStatement(config.data, fresh, signingKey(config.data, io.world), io.world.wallMs(), change);
   if (made.isNew) {

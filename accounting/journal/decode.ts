@@ -1,6 +1,7 @@
 /** Record bodies → facts: the inverse of encode.ts, strict about every byte. */
 import { LEASE_KINDS } from '../../config/leases.ts';
 import { FORWARDING, GOOD_VERDICTS, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
+import { LEASE_EVENTS } from '../../proxy/session/facts.ts';
 import type { Fact, JobFact, LeaseTermsFact, LinkFact, PoolVerdictFact, SessionFact, ShareFact, UnjournaledFact } from '../../proxy/session/facts.ts';
 import { ByteReader } from './bytes.ts';
 import { BLOCK_FLAG, CLEAN_FLAG, FACT_TYPES, FIRST_FACT_TYPE, LIVE_FLAG } from './fact-types.ts';
@@ -55,6 +56,11 @@ function decodeFields(type: FactType, from: ByteReader): Fact {
       return { type, observedMs: from.varuint(), sessions: from.varuint(), atMs };
     case 'lease-terms':
       return decodeLeaseTerms(from, atMs);
+    case 'lease-event':
+      return {
+        type, lease: from.text(), event: word(LEASE_EVENTS, from.u8()), fromMs: from.u48(), toMs: from.u48(), by: from.text(), reason: from.text(),
+        document: from.text(), terms: from.text(), atMs,
+      };
     default:
       return type satisfies never;
   }

@@ -2,11 +2,13 @@
 import { LEASE_KINDS } from '../../config/leases.ts';
 import type { OwnVerdict } from '../../proxy/mining/verdict.ts';
 import { FORWARDING, OWN_VERDICTS, POOL_REASONS, POOL_VERDICTS, REPLY_SOURCES } from '../../proxy/mining/verdict.ts';
+import { LEASE_EVENTS } from '../../proxy/session/facts.ts';
 import type {
   BindFact,
   BlockFact,
   Fact,
   JobFact,
+  LeaseEventFact,
   LeaseTermsFact,
   LinkFact,
   PoolVerdictFact,
@@ -83,6 +85,8 @@ export function encodeFact(fact: Fact, into: ByteWriter): void {
       return into.text(fact.digest);
     case 'lease-terms':
       return encodeLeaseTerms(fact, into);
+    case 'lease-event':
+      return encodeLeaseEvent(fact, into);
     default:
       return fact satisfies never;
   }
@@ -204,4 +208,16 @@ function encodeLeaseTerms(fact: LeaseTermsFact, into: ByteWriter): void {
   into.text(fact.timezone);
   into.u48(fact.fromMs);
   into.u48(fact.toMs);
+}
+
+function encodeLeaseEvent(fact: LeaseEventFact, into: ByteWriter): void {
+  into.u48(fact.atMs);
+  into.text(fact.lease);
+  into.u8(LEASE_EVENTS.indexOf(fact.event));
+  into.u48(fact.fromMs);
+  into.u48(fact.toMs);
+  into.text(fact.by);
+  into.text(fact.reason);
+  into.text(fact.document);
+  into.text(fact.terms);
 }

@@ -23,6 +23,7 @@ export const FACT_TYPES = [
   'block',
   'document',
   'lease-terms',
+  'lease-event',
 ] as const satisfies readonly Fact['type'][];
 
 export type FactType = Fact['type'];

@@ -13,9 +13,11 @@ import { decimal, ZERO } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Statement as Stated } from './excused.ts';
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
+import { eventsOf, leaseHistory } from './history.ts';
 import { installedOn } from './measure.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
+import { amendmentsWithin, isSigned, noteOf, situationAt, type Situation } from './situation.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
 import { sharesEarnings } from './valuation.ts';
@@ -39,11 +41,33 @@ export function findLease(config: Pick<Config, 'leases' | 'parties'>, id: string
 
 /** Drafts a statement. `issued` are the statements of the lease that were issued so far, in their order. */
 export async function draft(config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[]): Promise<StatementDraft | Refusal> {
-  const terms = findLease(config, query.lease);
-  if ('refused' in terms) return terms;
+  const configured = findLease(config, query.lease);
+  if ('refused' in configured) return configured;
+  const history = leaseHistory(config.data);
+  const dates = periodDates(query.period);
+  const { timezone } = configured.lease;
+  const [fromMs, toMs] = dates === undefined ? [0, 0] : [midnightMs(dates.from, timezone), midnightMs(dates.to, timezone)];
+  const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
+  const unsigned = amendments.filter((event) => !isSigned(event, issued));
+  const drafted = await draftBy(situationAt(configured, history, fromMs), config, query, book, issued);
+  if ('refused' in drafted || amendments.length === 0) return drafted;
+  const before = unsigned.length === 0 ? undefined : await draftBy(situationAt(configured, history, fromMs, unsigned), config, query, book, issued);
+  if (before !== undefined && 'refused' in before) return before;
+  return {
+    ...drafted,
+    amendments: amendments.map((event) => noteOf(event, !unsigned.includes(event))),
+    unamended: before === undefined ? null : { termsDigest: before.termsDigest, netDue: before.netDue, components: before.components, ratio: before.total.ratio },
+  };
+}
+
+/** The statement by one contract and what was stated. */
+async function draftBy({ terms, stated: all }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[]): Promise<StatementDraft | Refusal> {
   const period = daysOf(terms.lease, query);
   if ('refused' in period) return period;
   const { days, cut } = period;
+  const endMs = days.at(-1)?.toMs ?? 0;
+  // Those of earlier periods of the year use up its cap.
+  const stated = all.filter(({ fromMs }) => fromMs < endMs);
   const prices = pricesOf(config, days);
   if ('refused' in prices) return prices;
   const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows.filter((row) => isUnder(terms.lease, row));
@@ -52,10 +76,10 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const measured = await gatherLease(book, days, terms.id, installed, earnings);
   const before = previousOf(issued, query.period);
   return draftStatement({
-    terms, period: query.period, days: measured.days, earned: measured.earned, stated: [], excused: excusedBy(terms.lease, []),
+    terms, period: query.period, days: measured.days, earned: measured.earned, stated, excused: excusedBy(terms.lease, stated),
     carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
     opening: before?.issued.statement.balance ?? [],
-    payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), days.at(-1)?.toMs ?? 0),
+    payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
     prices: prices.prices,
     notes: [ATTRIBUTION, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`]), 'Machines seen by name are not counted per lease yet.'],
   });

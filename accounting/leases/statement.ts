@@ -8,6 +8,7 @@ import { minorOf, type Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
 import { LOSS_CAUSES, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
+import type { AmendmentNote } from './situation.ts';
 import { digestOf, type LeaseTerms } from './terms.ts';
 import { placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
 
@@ -31,8 +32,20 @@ export interface StatementInput {
   readonly opening: readonly Balance[];
   /** Made since the statement before, to the end of the period. */
   readonly payments: readonly Payment[];
+  /** What was stated or changed with effect in the past, and what the statement would come to without what nobody has signed of it. */
+  readonly amendments?: readonly AmendmentNote[];
+  readonly unamended?: Unamended | undefined;
   /** Sentences for the completeness box beside those that follow from the days. */
   readonly notes: readonly string[];
+}
+
+/** The outcome by what held before. */
+export interface Unamended {
+  readonly termsDigest: string;
+  readonly netDue: readonly { readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: string }[];
+  /** Of each payment over the period. */
+  readonly components: readonly { readonly component: string; readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: string }[];
+  readonly ratio: string | null;
 }
 
 /** Between two parties and in one currency; positive: the first owes the second. Amounts are decimal text. */
@@ -82,6 +95,8 @@ export function draftStatement(input: StatementInput) {
     carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
     prices: input.prices.map((price) => ({ ...price })),
     stated: input.stated.map(({ fromMs, toMs, what, by, reason, document }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document })),
+    amendments: input.amendments ?? [],
+    unamended: input.unamended ?? null,
     completeness: [...completeness(valued.days), ...input.notes],
   };
 }

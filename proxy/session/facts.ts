@@ -227,6 +227,28 @@ export interface LeaseTermsFact {
   readonly atMs: number;
 }
 
+/** What a lease's event is: time that is not owed, the end before the term's, terms that take the place of others. */
+export const LEASE_EVENTS = ['curtailment', 'suspension', 'termination', 'amendment'] as const;
+export type LeaseEventKind = (typeof LEASE_EVENTS)[number];
+
+/** Something that was stated of a lease. With effect before `atMs` it is an amendment of the past. Only commands write it. */
+export interface LeaseEventFact {
+  readonly type: 'lease-event';
+  readonly lease: string;
+  readonly event: LeaseEventKind;
+  /** When it takes effect, [from, to); a termination and an amendment have no end: there `toMs` equals `fromMs`. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** A party of the lease; '' for amendments, which name none. */
+  readonly by: string;
+  readonly reason: string;
+  /** Name and SHA-256 of a document; '' without one. */
+  readonly document: string;
+  /** Of an amendment: canonical JSON of the terms from then on; else ''. */
+  readonly terms: string;
+  readonly atMs: number;
+}
+
 export type Fact =
   | LinkFact
   | LinkEndFact
@@ -243,4 +265,5 @@ export type Fact =
   | PulseFact
   | BlockFact
   | DocumentFact
-  | LeaseTermsFact;
+  | LeaseTermsFact
+  | LeaseEventFact;

@@ -7,7 +7,7 @@ import { decodeFact } from '../../../accounting/journal/decode.ts';
 import { encodeFact } from '../../../accounting/journal/encode.ts';
 import { LIVE_FLAG } from '../../../accounting/journal/fact-types.ts';
 import { FORWARDING, GOOD_VERDICTS, OWN_VERDICTS, POOL_REASONS, REPLY_SOURCES } from '../../../proxy/mining/verdict.ts';
-import type { Fact } from '../../../proxy/session/facts.ts';
+import { LEASE_EVENTS, type Fact } from '../../../proxy/session/facts.ts';
 import { shareFact } from './support.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -76,6 +76,9 @@ const facts: { [Type in Fact['type']]: fc.Arbitrary<Extract<Fact, { type: Type }
   pulse: fc.record({ type: fixed('pulse'), observedMs: count, sessions: count, atMs: time }),
   block: fc.record({ type: fixed('block'), share: count, job: count, header: bytes, coinbase: bytes, atMs: time }),
   document: fc.record({ type: fixed('document'), kind: text, name: text, digest: text, atMs: time }),
+  'lease-event': fc.record({
+    type: fixed('lease-event'), lease: text, event: fc.constantFrom(...LEASE_EVENTS), fromMs: time, toMs: time, by: text, reason: text, document: text, terms: text, atMs: time,
+  }),
   'lease-terms': fc.record({
     type: fixed('lease-terms'), lease: text, kind: fc.constantFrom(...LEASE_KINDS), digest: text, terms: text, workers: texts, sites: texts, from: texts,
     timezone: text, fromMs: time, toMs: time, atMs: time,

@@ -1,0 +1,108 @@
+/** What the journals tell of leases: their terms over time, and what was stated. From the ledger, and from what commands have just written. */
+import { existsSync } from 'node:fs';
+import type { LeaseConfig } from '../../config/leases.ts';
+import type { Config } from '../../config/schema.ts';
+import type { LeaseEventFact } from '../../proxy/session/facts.ts';
+import { listSegments, SegmentReader } from '../journal/reader.ts';
+import type { LeaseEventRow, LeaseTermsRow } from '../rows.ts';
+import { journalDirectory, ledgerFile, Store } from '../store.ts';
+import type { Statement as Stated } from './excused.ts';
+
+/** Ordered by when they were recorded. */
+export interface LeaseHistory {
+  readonly terms: readonly LeaseTermsRow[];
+  readonly events: readonly LeaseEvent[];
+}
+
+export type LeaseEvent = Omit<LeaseEventRow, 'n'>;
+
+/** A command's own segment is not longer; those of mining are read by the accountant alone. */
+const COMMAND_BYTES_MAX = 256 * 1024;
+
+/** Empty where there is no ledger yet, or one of another version that the instance will fold anew. */
+export function leaseHistory(dataDir: string): LeaseHistory {
+  const { terms, events, finished } = folded(dataDir);
+  const known = new Set(events.map(keyOf));
+  const fresh = pending(dataDir, finished).filter((event) => !known.has(keyOf(event)));
+  return { terms: terms.toSorted(byTime), events: [...events, ...fresh].toSorted(byTime) };
+}
+
+/** What was stated of one lease. */
+export function eventsOf({ events }: LeaseHistory, lease: string): LeaseEvent[] {
+  return events.filter((event) => event.lease === lease);
+}
+
+/** Whether it takes effect before it was recorded: an amendment of the past. */
+export function isRetroactive({ from_ms, recorded_ms }: LeaseEvent): boolean {
+  return from_ms < recorded_ms;
+}
+
+/** Curtailment and suspension as statements take them. */
+export function statedTimes(events: readonly LeaseEvent[]): Stated[] {
+  return events.flatMap((event): Stated[] => {
+    if (event.event !== 'curtailment' && event.event !== 'suspension') return [];
+    const { from_ms: fromMs, to_ms: toMs, party: by, reason, document } = event;
+    return [{ fromMs, toMs, what: event.event === 'curtailment' ? 'curtailed' : 'suspended', by, reason, document }];
+  });
+}
+
+/** The lease with its term cut where it was terminated. */
+export function withTermination(lease: LeaseConfig, events: readonly LeaseEvent[]): LeaseConfig {
+  const ends = events.filter(({ event }) => event === 'termination').map(({ from_ms }) => from_ms);
+  const toMs = Math.min(lease.term.toMs, ...ends);
+  return toMs === lease.term.toMs ? lease : { ...lease, term: { ...lease.term, toMs: Math.max(lease.term.fromMs, toMs) } };
+}
+
+/** A configuration whose leases end where they were terminated. */
+export function withTerminations(config: Config, history: LeaseHistory): Config {
+  if (config.leases === undefined) return config;
+  return { ...config, leases: Object.fromEntries(Object.entries(config.leases).map(([id, lease]) => [id, withTermination(lease, eventsOf(history, id))])) };
+}
+
+function folded(dataDir: string): { terms: LeaseTermsRow[]; events: LeaseEvent[]; finished: Set<string> } {
+  const nothing = { terms: [], events: [], finished: new Set<string>() };
+  if (!existsSync(ledgerFile(dataDir))) return nothing;
+  let store: Store;
+  try {
+    store = Store.open(dataDir, { readonly: true });
+  } catch {
+    return nothing;
+  }
+  try {
+    return store.consistently(() => ({
+      terms: [...store.rows('lease_terms')],
+      events: [...store.rows('lease_event')].map(({ n: _times, ...event }) => event),
+      finished: new Set(store.positions().filter(({ finished }) => finished).map(({ segment }) => segment)),
+    }));
+  } finally {
+    store.close();
+  }
+}
+
+/** What short segments tell that the ledger has not folded to their end: a stopped instance folds them when it starts. */
+function pending(dataDir: string, finished: ReadonlySet<string>): LeaseEvent[] {
+  if (!existsSync(journalDirectory(dataDir))) return [];
+  return listSegments(journalDirectory(dataDir))
+    .filter(({ header, bytes }) => !finished.has(header.segment) && bytes <= COMMAND_BYTES_MAX)
+    .flatMap(({ path, limit }) => {
+      const reader = SegmentReader.open(path, limit);
+      try {
+        return [...reader.events(0)].flatMap((event) => (event.kind === 'fact' && !event.live && event.fact.type === 'lease-event' ? [eventOf(event.fact)] : []));
+      } finally {
+        reader.close();
+      }
+    });
+}
+
+function eventOf(fact: LeaseEventFact): LeaseEvent {
+  const { lease, event, reason, document, terms } = fact;
+  return { lease, recorded_ms: fact.atMs, event, from_ms: fact.fromMs, to_ms: fact.toMs, party: fact.by, reason, document, terms };
+}
+
+function keyOf({ lease, recorded_ms, event, from_ms, to_ms, party, reason, document, terms }: LeaseEvent): string {
+  return JSON.stringify([lease, recorded_ms, event, from_ms, to_ms, party, reason, document, terms]);
+}
+
+function byTime(a: { readonly recorded_ms: number }, b: { readonly recorded_ms: number }): number {
+  return a.recorded_ms - b.recorded_ms;
+}

@@ -1,0 +1,92 @@
+/** `lease curtail|suspend|terminate|amend`: what is stated of a lease, put on record in the journal. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { journalFacts } from '../accounting/journal/note.ts';
+import { leaseHistory } from '../accounting/leases/history.ts';
+import { changedTerms } from '../accounting/leases/retroactive.ts';
+import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
+import { journalDirectory } from '../accounting/store.ts';
+import { dateAt, midnightMs } from '../config/calendar.ts';
+import { ensureHostId } from '../proxy/net/instance.ts';
+import type { LeaseEventFact, LeaseEventKind } from '../proxy/session/facts.ts';
+import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+import { isoTime, parseTime } from './time.ts';
+
+const EVENTS: Readonly<Record<string, LeaseEventKind>> = { curtail: 'curtailment', suspend: 'suspension', terminate: 'termination', amend: 'amendment' };
+
+/** Undefined for an action that states nothing. */
+export function eventOfAction(action: string): LeaseEventKind | undefined {
+  return EVENTS[action];
+}
+
+/** Records what the options say of a lease. Rejects with a sentence when it cannot be; then nothing holds. */
+export async function recordEvent(event: LeaseEventKind, terms: LeaseTerms, dataDir: string, options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const nowMs = io.world.wallMs();
+  const fact = event === 'amendment' ? amendment(terms, dataDir, options, nowMs) : stated(event, terms, options, nowMs);
+  await journalFacts(journalDirectory(dataDir), ensureHostId(dataDir, io.world.random), io.world, [fact]);
+  io.out(`On record: ${eventSentence(fact)}`);
+  return EXIT.ok;
+}
+
+/** `acme-leaseback is curtailed from … to …, stated by grid: called off.` */
+export function eventSentence(fact: Omit<LeaseEventFact, 'type'>): string {
+  const { lease, event, fromMs, toMs, by, reason, document, atMs } = fact;
+  const from = isoTime(fromMs);
+  const what = {
+    curtailment: `is curtailed from ${from} to ${isoTime(toMs)}`, suspension: `is suspended from ${from} to ${isoTime(toMs)}`,
+    termination: `ends at ${from}`, amendment: `has other terms from ${from} on`,
+  }[event];
+  const who = by === '' ? '' : `, stated by ${by}`;
+  const past = fromMs < atMs ? ' It was recorded afterwards: statements show both results until the other side has signed one.' : '';
+  return `${lease} ${what}${who}: ${reason}${document === '' ? '' : ` (${document})`}.${past}`;
+}
+
+function stated(event: Exclude<LeaseEventKind, 'amendment'>, terms: LeaseTerms, options: ParsedOptions, nowMs: number): LeaseEventFact {
+  const { text, flags } = options;
+  const ends = event === 'termination';
+  const fromMs = parseTime(ends ? '--at' : '--from', needed(text, ends ? 'at' : 'from'), nowMs);
+  const toMs = ends ? fromMs : parseTime('--to', needed(text, 'to'), nowMs);
+  const by = needed(text, 'by');
+  const { term } = terms.lease;
+  if (!ends && fromMs >= toMs) throw usageError('--from must be before --to.');
+  if (toMs < term.fromMs || fromMs >= term.toMs) throw new CommandError(`${terms.id} runs from ${isoTime(term.fromMs)} to ${isoTime(term.toMs)}: that time is outside.`);
+  if (terms.parties[by] === undefined) throw new CommandError(`--by ${by} is not a party of ${terms.id}: there is ${Object.keys(terms.parties).join(', ')}.`);
+  if (event === 'curtailment' && terms.lease.curtailment === undefined) throw new CommandError(`${terms.id} has no clause of curtailment, so all hours are owed: agree on one, or use \`lease suspend\`.`);
+  if (fromMs < nowMs && !flags.has('amend')) throw new CommandError(`${isoTime(fromMs)} is past: what is stated afterwards is an amendment, which statements show beside what held before. Say --amend if that is meant.`);
+  return { type: 'lease-event', lease: terms.id, event, fromMs, toMs, by, reason: needed(text, 'reason'), document: documentOf(text['document']), terms: '', atMs: nowMs };
+}
+
+function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, nowMs: number): LeaseEventFact {
+  const fromMs = parseTime('--effective', needed(text, 'effective'), nowMs);
+  const { timezone, term } = terms.lease;
+  const date = dateAt(fromMs, timezone);
+  if (!date.endsWith('-01') || midnightMs(date, timezone) !== fromMs) {
+    throw new CommandError(`--effective must be the beginning of a month in ${timezone}, such as ${isoTime(midnightMs(`${date.slice(0, 8)}01`, timezone))}: a statement settles a month by one set of terms.`);
+  }
+  if (fromMs >= term.toMs) throw new CommandError(`${terms.id} ends before, at ${isoTime(term.toMs)}.`);
+  const { terms: recorded } = leaseHistory(dataDir);
+  const known = recorded.findLast(({ lease }) => lease === terms.id);
+  if (known === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
+  if (changedTerms(JSON.parse(known.terms) as LeaseTerms, terms, Number.MAX_SAFE_INTEGER).length === 0) throw new CommandError(`The configuration has the terms of ${terms.id} that are in the journal: change them there first.`);
+  return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by: '', reason: needed(text, 'reason'), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+}
+
+function needed(text: ParsedOptions['text'], name: string): string {
+  const value = text[name];
+  if (value === undefined) throw usageError(`This needs --${name}.`);
+  return value;
+}
+
+/** Name and digest, so that the document can be told from another later. */
+function documentOf(file: string | undefined): string {
+  if (file === undefined) return '';
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new CommandError(`The document ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`);
+  }
+  return `${basename(file)}, SHA-256 ${createHash('sha256').update(bytes).digest('hex')}`;
+}
