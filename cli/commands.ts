@@ -10,6 +10,7 @@ import { lease } from './lease.ts';
 import { ledger } from './ledger.ts';
 import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
+import { drain, restart } from './processes.ts';
 import { rebuild } from './rebuild.ts';
 import { reconcile } from './reconcile.ts';
 import { start } from './start.ts';
@@ -41,6 +42,8 @@ const INSTANCE: Readonly<Record<string, OptionSpec>> = {
   config: { ...CONFIG, help: 'Configuration file of the instance.' },
   data: { type: 'string', value: 'DIR', help: 'Data directory of the instance, instead of --config.' },
 };
+const OVER: Readonly<Record<string, OptionSpec>> = { over: { type: 'string', value: 'TIME', help: 'Over how long the machines of a process are moved: 0s to 24h. Default: 60s.' } };
+const PROCESS: OptionSpec = { type: 'string', value: 'N', help: '' };
 const LOCAL: OptionSpec = { type: 'boolean', value: '', help: 'This host alone, where the configuration has a shared ledger.' };
 const RANGE: Readonly<Record<string, OptionSpec>> = {
   from: { type: 'string', value: 'TIME', help: 'Beginning: 2026-01-31, 2026-01-31T12:00Z, seconds since 1970, -24h, today, yesterday. All UTC.' },
@@ -262,6 +265,24 @@ export const COMMANDS: readonly Command[] = [
     notes:
       'The JSON holds notifyParams, extranonce1, extranonce2, ntime, nonce, versionBits, versionMask and optionally difficulty. Exit code 1 when it cannot be read.',
     run: explain,
+  },
+  {
+    name: 'restart',
+    summary: 'Replace the proxy processes one by one, with a new build if one is in place.',
+    argument: '',
+    options: { ...INSTANCE, ...OVER, process: { ...PROCESS, help: 'Only this process. Default: all, one after the other.' }, json: JSON_OUTPUT },
+    examples: ['weighbridge restart --config weighbridge.yaml', 'weighbridge restart --data ./data --process 2 --over 5m'],
+    notes: 'A new process listens before the machines of the old one are moved. No connection is refused.',
+    run: restart,
+  },
+  {
+    name: 'drain',
+    summary: 'Take the machines away at an even pace and stop, the whole instance or one process.',
+    argument: '',
+    options: { ...INSTANCE, ...OVER, process: { ...PROCESS, help: 'Only this process: its machines move to the others. Default: the instance.' }, json: JSON_OUTPUT },
+    examples: ['weighbridge drain --config weighbridge.yaml --over 60s', 'weighbridge drain --data ./data --over 5m --process 2'],
+    notes: 'Without --process the listeners close first, so that machines turn to the next pool in their own list. A drained process comes back with `restart --process N`.',
+    run: drain,
   },
   {
     name: 'stop',

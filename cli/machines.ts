@@ -63,6 +63,8 @@ function compare(a: string, b: string): number {
 }
 
 function machineTable(rows: readonly MachineRow[], nowMs: number): string {
+  // Each process numbers its links from 1 on.
+  const several = rows.some(({ process }) => process > 1);
   const cells = rows.map((row) => [
     row.worker,
     row.site,
@@ -74,7 +76,7 @@ function machineTable(rows: readonly MachineRow[], nowMs: number): string {
     row.lastShareMs === undefined ? 'never' : `${age(nowMs - row.lastShareMs)} ago`,
     rateWithInterval(row.rate ?? undefined, row.rateLow ?? undefined, row.rateHigh ?? undefined),
     count(row.acceptedTotal),
-    row.pool === '' ? '–' : `${row.pool}#${row.link}`,
+    row.pool === '' ? '–' : `${row.pool}#${several ? `${row.process}.` : ''}${row.link}`,
     rejectText(row),
   ]);
   return table(

@@ -57,8 +57,9 @@ function statusText(status: InstanceStatus, recent: RecentRows | undefined): str
     headText(status),
     status.problems.length === 0 ? 'No problems.' : `Problems:\n${status.problems.map((problem) => `  ${problem}`).join('\n')}`,
     recent === undefined ? 'No ledger yet.' : recentTable(recent),
-    status.proxy === undefined ? 'The proxy process does not report.' : linkTable(status.proxy.links),
+    status.proxy === undefined ? 'No proxy process reports.' : linkTable(status.proxy.links),
     ...(status.proxy?.splits ?? []).map(splitText),
+    ...(status.processes.length > 1 ? [processTable(status)] : []),
     figures(status),
   ];
   return sections.join('\n\n');
@@ -118,6 +119,20 @@ function splitText({ route, parts, moves }: SplitSnapshot): string {
     return `${pools.join(' or ')} has had ${had} of ${Number(((100 * weight) / weights).toFixed(3))} %`;
   });
   return `Split of routes[${route}]: ${each.join(', ')}; ${count(moves)} moves`;
+}
+
+function processTable({ processes, nowMs }: InstanceStatus): string {
+  const rows = processes.map(({ process, state, pid, startedMs, sessions, restarts, version }) => [
+    String(process),
+    state === 'looping' ? 'crashes again and again' : state,
+    pid === undefined ? '–' : String(pid),
+    startedMs === undefined ? '–' : age(nowMs - startedMs),
+    count(sessions),
+    count(restarts),
+    version ?? '–',
+  ]);
+  const right = true;
+  return table([{ title: 'process' }, { title: 'state' }, { title: 'pid', right }, { title: 'up', right }, { title: 'sessions', right }, { title: 'restarts', right }, { title: 'version' }], rows);
 }
 
 function figures({ proxy, accountant, totals, restarts }: InstanceStatus): string {

@@ -14,14 +14,20 @@ export async function stop(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const data = dataDirectory(options);
   const beganMs = io.world.monoMs();
   const { pid } = await askInstance(data, 'stop', io.world, ANSWER_LIMIT_MS);
+  await untilGone(data, pid, io);
+  io.out(`Stopped the instance on ${data} (pid ${pid}) in ${((io.world.monoMs() - beganMs) / 1000).toFixed(1)} s.`);
+  return EXIT.ok;
+}
+
+/** Waits until an instance that was told to stop has let go of its data directory. */
+export async function untilGone(data: string, pid: number, io: Io): Promise<void> {
+  const beganMs = io.world.monoMs();
   while (holds(data, pid)) {
     if (io.world.monoMs() - beganMs > GONE_LIMIT_MS) {
       throw new CommandError(`The instance (pid ${pid}) has not stopped after ${GONE_LIMIT_MS / 1000} s; \`kill -9 ${pid}\` ends it without loss of what it answered.`);
     }
     await pause(LOOK_EVERY_MS);
   }
-  io.out(`Stopped the instance on ${data} (pid ${pid}) in ${((io.world.monoMs() - beganMs) / 1000).toFixed(1)} s.`);
-  return EXIT.ok;
 }
 
 function holds(data: string, pid: number): boolean {

@@ -21,6 +21,9 @@ import { redisUrl } from './redis-url.ts';
 import { routePools } from './route-pools.ts';
 import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 
+/** More cores than this are better used by another host. */
+const PROCESSES_MAX = 64;
+
 /** What a configuration depends on besides its text. */
 export interface Surroundings {
   /** Absolute folder of the configuration file; relative paths start there. */
@@ -197,6 +200,11 @@ export function configSchema({ folder, env }: Surroundings) {
   return section({
     data: option(text(4096).transform((path) => resolve(folder, path)), './data', 'Folder for journals, ledger and control socket. Relative to the configuration file.'),
     http: httpSchema,
+    processes: option(
+      z.union([z.literal('auto'), whole(1, PROCESSES_MAX)], { error: `must be auto or a whole number from 1 to ${PROCESSES_MAX}` }),
+      1,
+      'Proxy processes that share the listeners; `auto`: one for each core. One judges 20,000 shares a second, more than most farms find, and each further one is one more link to every pool.',
+    ),
     sites: named(siteSchema, 'site').describe('Places with machines, by name. The name is printed in ledgers and metrics.'),
     pools: named(poolSchema(env), 'pool').describe('Pools, by name.'),
     routes: list(routeSchema, 'routes').describe('Which pools a session works for. The first match wins.'),

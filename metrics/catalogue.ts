@@ -16,6 +16,7 @@ export const CLOSE_REASONS = [
   'no prefix left',
   'resumed on a new connection',
   'its extranonce does not fit the pools left',
+  'moved to another process',
   'other',
 ] as const;
 type CloseReason = (typeof CLOSE_REASONS)[number];
@@ -26,6 +27,10 @@ type LeaseWindow = (typeof LEASE_WINDOWS)[number];
 /** What a lease is in: exactly one of these is 1. */
 export const LEASE_STATES = ['ok', 'low', 'dark', 'curtailed', 'over', 'unmeasured'] as const;
 type LeaseState = (typeof LEASE_STATES)[number];
+
+/** What a proxy process is doing. */
+export const PROCESS_STATES = ['starting', 'serving', 'draining', 'drained', 'down', 'looping'] as const;
+export type ProcessState = (typeof PROCESS_STATES)[number];
 
 /**
  * Labels that exist, and what they may hold. `string` is always a name of the configuration, or of one of our processes;
@@ -41,7 +46,7 @@ interface LabelValues {
   readonly worker: string;
   readonly verdict: OwnVerdict | 'rejected' | 'unanswered';
   readonly reason: PoolReason | CloseReason;
-  readonly state: LeaseState | LinkState;
+  readonly state: LeaseState | LinkState | ProcessState;
   readonly window: LeaseWindow;
   readonly kind: LeaseKind;
   readonly lessor: string;
@@ -165,6 +170,7 @@ export const CATALOGUE = [
   gauge('weighbridge_process_resident_memory_bytes', ['process'], 'bytes', 'Memory that the process holds'),
   counter('weighbridge_process_cpu_seconds_total', ['process'], 'seconds', 'Processor time of the process, in user and system mode'),
   counter('weighbridge_process_restarts_total', ['process'], 'restarts', 'Child processes started again after they ended unasked'),
+  gauge('weighbridge_proxy_processes', ['state'], 'processes', 'Proxy processes by what they do; `down` ones are being started again, `looping` ones crash again and again'),
   gauge('weighbridge_start_time_seconds', [], 'seconds since 1970', 'When the supervisor started'),
   gauge('weighbridge_build_info', ['version', 'node'], 'always 1', 'Version of the product and of Node'),
 ] as const satisfies readonly MetricEntry[];

@@ -2,7 +2,7 @@
 import type { LedgerSeries } from '../accounting/series.ts';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import type { LinkState } from '../proxy/session/states.ts';
-import { CLOSE_REASONS, type LabelsOf, type NameOfType } from './catalogue.ts';
+import { CLOSE_REASONS, PROCESS_STATES, type LabelsOf, type NameOfType, type ProcessState } from './catalogue.ts';
 import { Exposition } from './exposition.ts';
 
 /** What the exporter reads of an instance. This room lies above the one that gathers it, so it names its needs itself. */
@@ -11,6 +11,8 @@ export interface MetricsInput {
   readonly startedMs: number;
   /** Of each of our processes that reports, by its name. */
   readonly residentBytes: Readonly<Record<string, number>>;
+  /** What each place for a proxy process is in. */
+  readonly states: readonly ProcessState[];
   /** Proxy processes that report. */
   readonly proxies: readonly ProxyInput[];
   readonly totals: TotalsInput;
@@ -240,7 +242,8 @@ function boundedCloses(closes: Readonly<Record<string, number>>): ReadonlyMap<(t
   return bounded;
 }
 
-function processMetrics(scrape: Exposition, { version, startedMs, residentBytes, totals }: MetricsInput): void {
+function processMetrics(scrape: Exposition, { version, startedMs, residentBytes, states, totals }: MetricsInput): void {
+  for (const state of PROCESS_STATES) scrape.set('weighbridge_proxy_processes', { state }, states.filter((each) => each === state).length);
   for (const [process, bytes] of Object.entries(residentBytes)) scrape.set('weighbridge_process_resident_memory_bytes', { process }, bytes);
   for (const [process, seconds] of Object.entries(totals.cpuSeconds)) scrape.set('weighbridge_process_cpu_seconds_total', { process }, seconds);
   for (const [process, loop] of Object.entries(totals.loops)) scrape.histogram('weighbridge_event_loop_delay_seconds', { process }, loop);

@@ -18,8 +18,8 @@ export class PrefixAllocator {
   readonly #inUse = new Set<number>();
   /** Value → when it is free again; in order of release, because every quarantine lasts equally long. */
   readonly #quarantined = new Map<number, number>();
-  /** Offset of the next value never handed out. */
-  #fresh = 0;
+  /** Where the search for a free value goes on, round and round: a prefix returns to use as late as it can. */
+  #next = 0;
 
   constructor(prefixBytes: number, first: number, count: number, quarantineMs: number) {
     if (!Number.isInteger(prefixBytes) || prefixBytes < 1 || prefixBytes > 6) {
@@ -38,13 +38,25 @@ export class PrefixAllocator {
     return this.#inUse.size;
   }
 
-  /** A free prefix, or undefined when all are in use or quarantined. */
+  /** The free prefix that has been unused longest, or undefined when all are in use or quarantined. */
   allocate(nowMs: number): Uint8Array | undefined {
-    const value = this.#rested(nowMs) ?? this.#unused();
-    if (value === undefined) return undefined;
-    this.#quarantined.delete(value);
-    this.#inUse.add(value);
-    return this.#bytes(value);
+    for (const [value, freeAtMs] of this.#quarantined) {
+      if (freeAtMs > nowMs) break;
+      this.#quarantined.delete(value);
+    }
+    if (this.#inUse.size + this.#quarantined.size >= this.#count) return undefined;
+    for (;;) {
+      const value = this.#first + this.#next;
+      this.#next = (this.#next + 1) % this.#count;
+      if (this.#inUse.has(value) || this.#quarantined.has(value)) continue;
+      this.#inUse.add(value);
+      return this.#bytes(value);
+    }
+  }
+
+  /** Whether a prefix is of this range. */
+  owns(prefix: Uint8Array): boolean {
+    return this.#value(prefix) !== undefined;
   }
 
   /** Ends the use of a prefix and starts its quarantine. */
@@ -63,21 +75,6 @@ export class PrefixAllocator {
     this.#quarantined.delete(value);
     this.#inUse.add(value);
     return true;
-  }
-
-  /** The value longest in quarantine, if its time is over. Preferred to fresh ones, so that the quarantine stays small. */
-  #rested(nowMs: number): number | undefined {
-    for (const [value, freeAtMs] of this.#quarantined) return freeAtMs <= nowMs ? value : undefined;
-    return undefined;
-  }
-
-  #unused(): number | undefined {
-    while (this.#fresh < this.#count) {
-      const value = this.#first + this.#fresh++;
-      // A reservation may have been ahead of us.
-      if (!this.#inUse.has(value) && !this.#quarantined.has(value)) return value;
-    }
-    return undefined;
   }
 
   #bytes(value: number): Uint8Array {

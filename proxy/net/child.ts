@@ -4,8 +4,8 @@ import type { Timer, World } from '../../config/world.ts';
 /** A started process, whichever module started it. */
 export interface ChildHandle {
   readonly pid: number | undefined;
-  /** False when the channel is closed already. */
-  send(message: object): boolean;
+  /** False when the channel is closed already. `handle`: a socket that the process is to share. */
+  send(message: object, handle?: unknown): boolean;
   kill(): void;
 }
 
@@ -21,6 +21,8 @@ export interface ChildOptions {
   readonly onMessage: (message: unknown) => void;
   /** The process ended without being asked to; `sentence` says how and when it is started again. */
   readonly onCrash: (sentence: string) => void;
+  /** The process is gone, asked or not. */
+  readonly onGone?: () => void;
 }
 
 const BACKOFF_MIN_MS = 100;
@@ -35,6 +37,7 @@ export class Child {
   readonly #options: ChildOptions;
   #handle: ChildHandle | undefined;
   #startedMonoMs = 0;
+  #changedMonoMs = 0;
   #crashesInSeries = 0;
   #timer: Timer | undefined;
   #stopping = false;
@@ -59,6 +62,11 @@ export class Child {
     return this.#options.world.monoMs() - this.#startedMonoMs;
   }
 
+  /** Since it was started or ended, whichever was later. */
+  get sinceMs(): number {
+    return this.#options.world.monoMs() - this.#changedMonoMs;
+  }
+
   /** Crashed again and again: restarts wait longer and longer. */
   get looping(): boolean {
     return this.#crashesInSeries >= LOOP_CRASHES_MIN && (!this.running || this.ageMs < HEALTHY_MS);
@@ -67,6 +75,7 @@ export class Child {
   start(): void {
     this.#timer = undefined;
     this.#startedMonoMs = this.#options.world.monoMs();
+    this.#changedMonoMs = this.#startedMonoMs;
     let gone = false;
     this.#handle = this.#options.spawn({
       onMessage: (message) => {
@@ -80,14 +89,19 @@ export class Child {
     });
   }
 
-  send(message: object): boolean {
-    return this.#handle?.send(message) ?? false;
+  send(message: object, handle?: unknown): boolean {
+    return this.#handle?.send(message, handle) ?? false;
+  }
+
+  /** From now on its end is no crash: it is not started again. */
+  retire(): void {
+    this.#stopping = true;
+    this.#timer?.cancel();
   }
 
   /** Asks the process to end, kills it when it has not within `limitMs`; settles when it is gone. */
   async stop(limitMs: number): Promise<'ended' | 'killed'> {
-    this.#stopping = true;
-    this.#timer?.cancel();
+    this.retire();
     const handle = this.#handle;
     if (handle === undefined) return 'ended';
     let killed = false;
@@ -106,8 +120,7 @@ export class Child {
 
   /** Ends the process at once, without a restart. */
   kill(): void {
-    this.#stopping = true;
-    this.#timer?.cancel();
+    this.retire();
     this.#handle?.kill();
   }
 
@@ -115,6 +128,8 @@ export class Child {
     const { world, name, onCrash } = this.#options;
     const livedMs = this.ageMs;
     this.#handle = undefined;
+    this.#changedMonoMs = world.monoMs();
+    this.#options.onGone?.();
     if (this.#stopping) {
       this.#onGone?.();
       return;

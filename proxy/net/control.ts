@@ -16,6 +16,8 @@ const START_LIMIT_MS = 2_000;
 const CONNECTIONS_MAX = 32;
 /** Requests are a few bytes; answers may be long but come from us. */
 const FRAME_BYTES_MAX = 65_536;
+/** Longest time over which machines are moved. */
+const OVER_MS_MAX = 86_400_000;
 
 export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
 
@@ -80,7 +82,12 @@ async function answer(request: unknown, handle: ControlHandler): Promise<Control
 function readRequest(request: unknown): ControlRequest | undefined {
   if (typeof request !== 'object' || request === null || !('type' in request)) return undefined;
   const { type } = request;
-  return type === 'status' || type === 'machines' || type === 'stop' ? { type } : undefined;
+  if (type === 'status' || type === 'machines' || type === 'stop') return { type };
+  if (type !== 'restart' && type !== 'drain') return undefined;
+  const { process, overMs } = request as { readonly process?: unknown; readonly overMs?: unknown };
+  if (typeof overMs !== 'number' || !(overMs >= 0 && overMs <= OVER_MS_MAX)) return undefined;
+  if (process !== undefined && !Number.isSafeInteger(process)) return undefined;
+  return { type, process: process as number | undefined, overMs };
 }
 
 /**
@@ -89,15 +96,16 @@ function readRequest(request: unknown): ControlRequest | undefined {
  */
 export async function askInstance<T extends ControlRequest['type']>(
   dataDir: string,
-  type: T,
+  ask: T | Extract<ControlRequest, { type: T }>,
   world: World,
   limitMs: number,
 ): Promise<ControlAnswers[T]> {
   const holder = lockHolder(dataDir);
   if (holder === undefined || !isAlive(holder)) throw new NotRunningError(dataDir);
-  const reply = await exchange(findControlSocket(dataDir), { type }, world, limitMs);
+  const request = (typeof ask === 'string' ? { type: ask } : ask) as ControlRequest; // A bare word stands for requests without options.
+  const reply = await exchange(findControlSocket(dataDir), request, world, limitMs);
   if (!reply.ok) throw new InstanceError(reply.sentence);
-  return reply.value as ControlAnswers[T]; // `type` was echoed by the handler's own table.
+  return reply.value as ControlAnswers[T]; // Each type of request has its own type of answer.
 }
 
 /** No instance holds the data directory. */

@@ -1,9 +1,9 @@
 /** What is wrong with a running instance, in sentences, and whether it is ready. Decides nothing else. */
+import type { ProcessState } from '../../metrics/catalogue.ts';
 import type { AccountantSnapshot, ProxySnapshot } from './messages.ts';
+import { PROCESS_SILENT_MS } from './slot.ts';
 import type { InstanceStatus } from './status.ts';
 
-/** Snapshots come every second; a process silent for this long is not well. */
-export const CHILD_SILENT_MS = 5_000;
 /** Folding a second's records takes milliseconds; an accountant this far behind does not keep up. */
 const LAG_MS_MAX = 60_000;
 /** Figures by worker wait 15 s for their publication when all is well. */
@@ -15,31 +15,42 @@ interface ChildState {
   readonly looping: boolean;
 }
 
+/** What is judged of a place for a proxy process. */
+interface JudgedProcess {
+  readonly number: number;
+  readonly state: ProcessState;
+  readonly snapshot: ProxySnapshot | undefined;
+  readonly child: { readonly ageMs: number };
+}
+
 export interface HealthInputs {
-  readonly proxy: ProxySnapshot | undefined;
+  readonly processes: readonly JudgedProcess[];
   readonly accountant: AccountantSnapshot | undefined;
-  readonly proxyChild: ChildState;
   readonly accountantChild: ChildState;
   readonly freeBytesMin: number;
 }
 
 /** Everything that is wrong, most urgent first; empty when all is well. */
 export function findProblems(inputs: HealthInputs): string[] {
-  return [...proxyProblems(inputs), ...accountantProblems(inputs)];
+  const { processes } = inputs;
+  const several = new Set(processes.map(({ number }) => number)).size > 1;
+  const proxies = processes.flatMap((process) => processProblems(process, several ? `Proxy process ${process.number}` : 'The proxy process', inputs.freeBytesMin));
+  return [...new Set(proxies), ...accountantProblems(inputs)];
 }
 
-function proxyProblems({ proxy, proxyChild, freeBytesMin }: HealthInputs): string[] {
-  if (proxyChild.looping) return ['The proxy process crashes again and again; its log lines say why.'];
-  if (!proxyChild.running) return ['The proxy process is down and is being started again.'];
-  // The first snapshot follows the start by a second.
-  if (proxy === undefined) return proxyChild.ageMs < CHILD_SILENT_MS ? [] : [`The proxy process has not reported for ${CHILD_SILENT_MS / 1000} s.`];
+function processProblems({ number, state, snapshot, child }: JudgedProcess, who: string, freeBytesMin: number): string[] {
+  if (state === 'looping') return [`${who} crashes again and again; its log lines say why.`];
+  if (state === 'down') return [`${who} is down and is being started again.`];
+  if (state === 'drained') return [`${who} is drained; \`weighbridge restart --process ${number}\` brings it back.`];
+  // The first snapshot comes when it listens.
+  if (snapshot === undefined) return child.ageMs < PROCESS_SILENT_MS ? [] : [`${who} has not reported for ${PROCESS_SILENT_MS / 1000} s.`];
   const problems: string[] = [];
-  const { journal } = proxy;
+  const { journal } = snapshot;
   if (journal.state === 'failed') problems.push('The journal cannot be written: shares are answered but counted as unjournaled.');
   if (journal.freeBytes < freeBytesMin) problems.push(`The journal's disk has ${journal.freeBytes} bytes free, less than journal.freeMin (${freeBytesMin}).`);
-  if (proxy.counters.validationMismatches > 0) problems.push(`${proxy.counters.validationMismatches} sampled shares were judged differently by bitcoinjs-lib.`);
-  if (!proxy.links.some((link) => link.state === 'live')) {
-    const why = proxy.links.map((link) => `${link.pool}: ${link.lastError === '' ? link.state : link.lastError}`).join('; ');
+  if (snapshot.counters.validationMismatches > 0) problems.push(`${snapshot.counters.validationMismatches} sampled shares were judged differently by bitcoinjs-lib.`);
+  if (!snapshot.links.some((link) => link.state === 'live')) {
+    const why = snapshot.links.map((link) => `${link.pool}: ${link.lastError === '' ? link.state : link.lastError}`).join('; ');
     problems.push(`No pool is connected${why === '' ? '' : ` (${why})`}.`);
   }
   return problems;
@@ -63,7 +74,7 @@ function accountantProblems({ accountant, accountantChild }: HealthInputs): stri
 /** '' when machines are served: listening, a pool connected, the ledger caught up; else what is missing. */
 export function isReady(status: InstanceStatus): string {
   if (status.listening.length === 0) return 'No listener is open.';
-  if (status.proxy === undefined) return 'The proxy process does not report.';
+  if (status.proxy === undefined) return 'No proxy process reports.';
   if (!status.proxy.links.some((link) => link.state === 'live')) return 'No pool is connected.';
   if (status.accountant === undefined) return 'The accountant does not answer.';
   return status.accountant.caughtUp ? '' : 'The accountant has not caught up with the journal.';

@@ -7,6 +7,7 @@ import { LineSplitter } from '../protocol/lines.ts';
 import type { Farm } from '../session/farm.ts';
 import type { Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
+import type { Door } from './doors.ts';
 
 const KEEP_ALIVE_MS = 60_000;
 /** The system may hold this many connections that we have not accepted yet: a whole hall coming back at once. */
@@ -38,7 +39,8 @@ function filterOf(site: string, blocks: readonly string[]): SiteFilter {
 export class Listeners {
   /** Sessions closed and connections refused, by reason. */
   readonly closes = new Map<string, number>();
-  private readonly servers: Server[] = [];
+  /** By the key of their door. */
+  private readonly servers = new Map<string, Server>();
   private readonly connections = new Map<Session, Connection>();
   private dirty: Connection[] = [];
   private stopping = false;
@@ -46,45 +48,29 @@ export class Listeners {
   private readonly farm: Farm;
   private readonly now: () => Now;
   private readonly afterEvent: () => void;
+  private readonly onAccepted: () => void;
 
-  /** `afterEvent` is called when an event has been handled whole: the moment to send what it caused. */
-  constructor(config: Config, farm: Farm, world: World, afterEvent: () => void) {
+  /** `afterEvent` is called when an event has been handled whole: the moment to send what it caused. `onAccepted`: one more session. */
+  constructor(config: Config, farm: Farm, world: World, afterEvent: () => void, onAccepted: () => void) {
     this.config = config;
     this.farm = farm;
     this.now = () => ({ wallMs: world.wallMs(), monoMs: world.monoMs() });
     this.afterEvent = afterEvent;
+    this.onAccepted = onAccepted;
   }
 
-  /** Opens every listener of every site; resolves to the addresses, rejects with a sentence when one cannot be opened. */
-  async open(): Promise<{ site: string; address: string }[]> {
-    const bySocket = new Map<string, { host: string; port: number; filters: SiteFilter[] }>();
-    let anonymous = 0;
-    for (const [site, { listen, from }] of Object.entries(this.config.sites)) {
-      for (const { host, port } of listen) {
-        const key = port === 0 ? `any ${(anonymous += 1)}` : `${host}:${port}`;
-        const entry = bySocket.get(key) ?? { host, port, filters: [] };
-        entry.filters.push(filterOf(site, from));
-        bySocket.set(key, entry);
-      }
-    }
-    const opened: { site: string; address: string }[] = [];
-    for (const { host, port, filters } of bySocket.values()) {
-      const bound = await this.listen(host, port, filters);
-      for (const { site } of filters) opened.push({ site, address: `${host.includes(':') ? `[${host}]` : host}:${bound}` });
-    }
-    return opened;
-  }
-
-  private listen(host: string, port: number, filters: readonly SiteFilter[]): Promise<number> {
+  /** Takes connections from a socket that the supervisor has bound; resolves to the addresses, rejects with a sentence. */
+  open(door: Door, handle: object, port: number): Promise<{ site: string; address: string }[]> {
+    const { host } = door;
+    const filters = door.sites.map((site) => filterOf(site, this.config.sites[site]?.from ?? []));
     const listener = `${host}:${port}`;
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, filters, listener));
       server.once('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${error.message}; choose another address in sites.*.listen`)));
-      server.listen({ host, port, backlog: BACKLOG }, () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      server.listen(handle, BACKLOG, () => {
+        resolve(filters.map(({ site }) => ({ site, address: `${host.includes(':') ? `[${host}]` : host}:${port}` })));
       });
-      this.servers.push(server);
+      this.servers.set(door.key, server);
     });
   }
 
@@ -116,6 +102,7 @@ export class Listeners {
     this.connections.set(session, connection);
     socket.on('data', (chunk: Buffer) => this.data(connection, chunk));
     socket.on('close', () => this.gone(connection, 'closed by the machine'));
+    this.onAccepted();
   }
 
   private data(connection: Connection, chunk: Buffer): void {
@@ -183,7 +170,18 @@ export class Listeners {
   /** Takes no more connections and nothing more from those that are open: under load the journal would never be done. */
   stopTaking(): void {
     this.stopping = true;
-    for (const server of this.servers) server.close();
+    this.stopAccepting();
+  }
+
+  /** Takes no more connections; those that are open go on. */
+  stopAccepting(): void {
+    for (const server of this.servers.values()) server.close();
+    this.servers.clear();
+  }
+
+  /** Whether connections are taken from this door. */
+  accepts(key: string): boolean {
+    return this.servers.has(key);
   }
 
   /** Ends every connection after what is queued for it. */

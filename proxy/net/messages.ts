@@ -38,6 +38,8 @@ export interface SplitSnapshot {
 export interface ProxySnapshot {
   readonly process: string;
   readonly pid: number;
+  /** Of the build that runs. */
+  readonly version: string;
   readonly startedMs: number;
   readonly sessions: number;
   /** `${site}\t${lessee}` → sessions. */
@@ -83,6 +85,8 @@ export interface MachineSnapshot {
   readonly exponent: number;
   readonly pool: string;
   readonly link: number;
+  /** Number of the proxy process it is connected to. */
+  readonly process: number;
   readonly connectedMs: number;
   readonly lastShareMs: number | undefined;
   /** Monotonic exposure of the counts below, at most 10 minutes, from the first job sent. */
@@ -96,6 +100,16 @@ export interface MachineSnapshot {
 
 export type ToProxy =
   | { readonly type: 'machines'; readonly request: number }
+  /** Comes with a bound socket to take connections from; `key` as `doorsOf` names it. */
+  | { readonly type: 'door'; readonly key: string; readonly port: number }
+  /** Take connections until there are so many sessions, then leave the next ones to the other processes. */
+  | { readonly type: 'room'; readonly room: number }
+  /** Sessions at the other processes by remote address; to be answered with those here. Addresses with fewer than `least` are left out. */
+  | { readonly type: 'hosts'; readonly least: number; readonly elsewhere: Readonly<Record<string, number>> }
+  /** This session's machine is with another process now. */
+  | { readonly type: 'taken'; readonly sessionId: string }
+  /** Take no more connections, close those that are open evenly over `overMs`, then say so. */
+  | { readonly type: 'drain'; readonly overMs: number }
   /** Stop listening, flush the journal, close, exit 0. */
   | { readonly type: 'stop' };
 
@@ -104,6 +118,13 @@ export type FromProxy =
   /** Sent every second. */
   | { readonly type: 'snapshot'; readonly snapshot: ProxySnapshot }
   | { readonly type: 'machines'; readonly request: number; readonly machines: readonly MachineSnapshot[] }
+  /** Connections at present, and whether more are taken: whenever that has changed, many times a second. */
+  | { readonly type: 'sessions'; readonly sessions: number; readonly accepts: boolean }
+  | { readonly type: 'hosts'; readonly hosts: Readonly<Record<string, number>> }
+  /** A machine came here with a session of another run. */
+  | { readonly type: 'brought'; readonly sessionId: string }
+  /** No session is left, and no pool owes a verdict. */
+  | { readonly type: 'drained' }
   /** A start that cannot succeed (port taken, data directory not writable): one sentence. */
   | { readonly type: 'fatal'; readonly sentence: string };
 

@@ -1,17 +1,16 @@
 /**
- * Small files of a proxy process in the data directory: what pools turned out to give, where prefixes of this run begin, and
- * how far splits have come. Losing them costs a pause at the next start or begins a split anew, never a share; so they are replaced whole and read with tolerance.
+ * Small files in the data directory: what pools turned out to give, shared by all proxy processes, and how far the splits of a
+ * process have come. Losing them costs a pause at the next start or begins a split anew, never a share; so they are replaced
+ * whole and read with tolerance.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Random } from '../../config/world.ts';
+import { pid } from 'node:process';
 import type { Learnt } from '../session/sink.ts';
 import type { SplitMemory } from '../session/splits.ts';
 
-/** Prefixes of four bytes set aside for one run; those of the run before stay unused for 4,000 starts. */
-const RUN_PREFIXES = 2 ** 20;
-
-function readJson(path: string): Record<string, unknown> {
+/** The object in a JSON file; an empty one when there is none or it cannot be read. */
+export function readJson(path: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
@@ -20,22 +19,22 @@ function readJson(path: string): Record<string, unknown> {
   }
 }
 
-function replaceJson(path: string, value: unknown): void {
-  const temporary = `${path}.new`;
+/** Replaces a JSON file; throws where the disk takes no writes. */
+export function replaceJson(path: string, value: unknown): void {
+  const temporary = `${path}.${pid}`;
   writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
   renameSync(temporary, path);
 }
 
 export class ProxyFiles {
   private readonly poolsPath: string;
-  private readonly prefixesPath: string;
   private readonly splitsPath: string;
 
-  constructor(dataDirectory: string) {
+  /** `process`: its number; each meets splits by itself. */
+  constructor(dataDirectory: string, process: number) {
     mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
     this.poolsPath = join(dataDirectory, 'pools.json');
-    this.prefixesPath = join(dataDirectory, 'prefixes.json');
-    this.splitsPath = join(dataDirectory, 'splits.json');
+    this.splitsPath = join(dataDirectory, process === 1 ? 'splits.json' : `splits-${process}.json`);
   }
 
   readLearnt(): Map<string, Learnt> {
@@ -49,8 +48,9 @@ export class ProxyFiles {
     return learnt;
   }
 
-  writeLearnt(learnt: ReadonlyMap<string, Learnt>): void {
-    replaceJson(this.poolsPath, Object.fromEntries(learnt));
+  /** Keeps what other processes have learnt meanwhile. Throws where the disk takes no writes. */
+  writeLearnt(pool: string, learnt: Learnt): void {
+    replaceJson(this.poolsPath, { ...readJson(this.poolsPath), [pool]: learnt });
   }
 
   readSplits(): Map<string, SplitMemory> {
@@ -65,33 +65,5 @@ export class ProxyFiles {
 
   writeSplits(splits: ReadonlyMap<string, SplitMemory>): void {
     replaceJson(this.splitsPath, Object.fromEntries(splits));
-  }
-
-  /**
-   * Where prefixes of each length begin in this run; the next run is told to begin elsewhere before the first is given out.
-   * On a disk that takes no writes they begin at random: machines are served all the same.
-   */
-  takePrefixes(random: Random): Record<number, number> {
-    const kept = readJson(this.prefixesPath);
-    const next: Record<number, number> = {};
-    const start: Record<number, number> = {};
-    const drawn: Record<number, number> = {};
-    for (const bytes of [1, 2, 3, 4]) {
-      const lowest = 2 ** (8 * (bytes - 1));
-      const span = 2 ** (8 * bytes) - lowest;
-      const value = kept[String(bytes)];
-      const atRandom = Math.floor(random.fraction() * span);
-      const from = Number.isInteger(value) ? Number(value) - lowest : atRandom;
-      const step = Math.min(RUN_PREFIXES, Math.ceil(span / 16));
-      drawn[bytes] = lowest + atRandom;
-      start[bytes] = lowest + (((from % span) + span) % span);
-      next[bytes] = lowest + ((((from + step) % span) + span) % span);
-    }
-    try {
-      replaceJson(this.prefixesPath, next);
-      return start;
-    } catch {
-      return drawn;
-    }
   }
 }

@@ -1,18 +1,17 @@
 /** Entry point of a proxy process: forked by the supervisor, ends with it. */
-import cluster from 'node:cluster';
 import type { Config } from '../../config/schema.ts';
 import { realWorld } from '../../config/world.ts';
 import { ensureHostId, sentenceOf } from './instance.ts';
 import { createChildLogger } from './log.ts';
 import type { FromProxy, ToProxy } from './messages.ts';
-import { ProxyProcess } from './proxy-process.ts';
+import { ProxyProcess, type Identity } from './proxy-process.ts';
 
 const SNAPSHOT_MS = 1000;
 
-function configuration(): Config {
-  const text = process.env['WEIGHBRIDGE_CONFIG'];
+function given<T>(variable: 'WEIGHBRIDGE_CONFIG' | 'WEIGHBRIDGE_IDENTITY'): T {
+  const text = process.env[variable];
   if (text === undefined) throw new Error('a proxy process is started by the supervisor: use `weighbridge start --config FILE`');
-  return JSON.parse(text) as Config;
+  return JSON.parse(text) as T;
 }
 
 /** Resolves when the message has left, so that it may be followed by the process's end. */
@@ -25,9 +24,14 @@ function tell(message: FromProxy): Promise<void> {
 
 async function main(): Promise<void> {
   const log = createChildLogger('proxy');
-  const config = configuration();
+  const config = given<Config>('WEIGHBRIDGE_CONFIG');
+  const identity = given<Identity>('WEIGHBRIDGE_IDENTITY');
   const host = ensureHostId(config.data, realWorld.random);
-  const proxy = new ProxyProcess({ config, world: realWorld, log, host });
+  const proxy = new ProxyProcess({
+    config, world: realWorld, log, host, identity,
+    onSessions: (sessions, accepts) => void tell({ type: 'sessions', sessions, accepts }),
+    onBrought: (sessionId) => void tell({ type: 'brought', sessionId }),
+  });
   let stopping: Promise<void> | undefined;
   const stop = (code: number): void => {
     stopping ??= proxy.stop().then(
@@ -38,17 +42,36 @@ async function main(): Promise<void> {
       },
     );
   };
-  process.on('message', (message: ToProxy) => {
-    if (message.type === 'stop') stop(0);
-    else void tell({ type: 'machines', request: message.request, machines: proxy.machines() });
-  });
+  const hear = (message: ToProxy, handle: { close(): void }): void => {
+    switch (message.type) {
+      case 'stop':
+        return stop(0);
+      case 'machines':
+        return void tell({ type: 'machines', request: message.request, machines: proxy.machines() });
+      case 'door':
+        return proxy.door(message.key, { handle, port: message.port });
+      case 'room':
+        return proxy.room(message.room);
+      case 'hosts':
+        return void tell({ type: 'hosts', hosts: proxy.hosts(message.elsewhere, message.least) });
+      case 'taken':
+        return proxy.taken(message.sessionId);
+      case 'drain':
+        return void proxy.drain(message.overMs).then(() => tell({ type: 'drained' }));
+      default:
+        return message satisfies never;
+    }
+  };
+  process.on('message', (message, handle) => hear(message as ToProxy, handle as { close(): void }));
   process.on('disconnect', () => stop(0));
   // The terminal's Ctrl-C reaches the whole group: the supervisor decides when we stop.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
-  if (cluster.isWorker) cluster.worker?.on('disconnect', () => stop(0));
+  process.on('SIGHUP', () => {});
 
   const addresses = await proxy.start();
+  // At once: the supervisor counts what this process holds from its first report on.
+  await tell({ type: 'snapshot', snapshot: proxy.snapshot() });
   await tell({ type: 'listening', addresses });
   realWorld.every(SNAPSHOT_MS, () => void tell({ type: 'snapshot', snapshot: proxy.snapshot() }));
 }

@@ -13,9 +13,11 @@ import { leaseTermsFacts } from '../../accounting/leases/terms.ts';
 import type { Admission, Fact, Unadmitted } from '../session/facts.ts';
 import { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
+import type { Run } from '../session/run.ts';
 import type { Session } from '../session/session.ts';
 import type { Learnt, LogLevel, Now, Sink } from '../session/sink.ts';
 import { Dialer } from './dialer.ts';
+import { doorsOf } from './doors.ts';
 import { Listeners } from './listener.ts';
 import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { ProxyFiles } from './proxy-files.ts';
@@ -26,6 +28,16 @@ const FIRST_POOL_WAIT_MS = 10_000;
 const TICK_MS = 1000;
 /** A crash forgets this much of how far splits had come: a machine's work of some seconds. */
 const SPLITS_KEPT_MS = 10_000;
+const DRAIN_STEP_MS = 50;
+/** How often changes in the number of sessions are told. */
+const COUNT_MS = 20;
+
+/** What the supervisor gives a process besides the configuration. */
+export interface Identity {
+  /** From 1 on. */
+  readonly process: number;
+  readonly run: Run;
+}
 
 export interface ProxyProcessOptions {
   readonly config: Config;
@@ -33,6 +45,16 @@ export interface ProxyProcessOptions {
   readonly log: Logger;
   /** Stable id of this data directory. */
   readonly host: string;
+  readonly identity: Identity;
+  /** How many connections there are now, and whether more are taken. */
+  readonly onSessions: (sessions: number, accepts: boolean) => void;
+  /** Tells the other processes. */
+  readonly onBrought: (sessionId: string) => void;
+}
+
+interface HandedDoor {
+  readonly handle: { close(): void };
+  readonly port: number;
 }
 
 export class ProxyProcess implements Sink {
@@ -50,17 +72,22 @@ export class ProxyProcess implements Sink {
   private ticking: Timer | undefined;
   private keeping: Timer | undefined;
   private stopped = false;
+  private listening = false;
+  private counting: Timer | undefined;
+  private counted = { sessions: 0, accepts: false };
+  private roomFor = Number.POSITIVE_INFINITY;
+  private readonly doors = new Map<string, HandedDoor>();
+  private doorCame: () => void = () => undefined;
 
   constructor(options: ProxyProcessOptions) {
     const { config, world } = options;
     this.options = options;
     this.uuid = world.random.uuid();
     this.startedMs = world.wallMs();
-    this.files = new ProxyFiles(config.data);
+    this.files = new ProxyFiles(config.data, options.identity.process);
     this.learnt = this.files.readLearnt();
-    const prefixStart = this.files.takePrefixes(world.random);
-    this.farm = new Farm({ config, random: world.random, sink: this, prefixStart, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
-    this.listeners = new Listeners(config, this.farm, world, () => this.flush());
+    this.farm = new Farm({ config, random: world.random, sink: this, run: options.identity.run, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
+    this.listeners = new Listeners(config, this.farm, world, () => this.flush(), () => this.leaveToOthers());
     this.admissions = this.openAdmissions();
     this.vitals = new Vitals(world);
     this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
@@ -118,7 +145,56 @@ export class ProxyProcess implements Sink {
     });
     this.keeping = world.every(SPLITS_KEPT_MS, () => this.keepSplits());
     await this.firstPool();
-    return this.stopped ? [] : this.listeners.open();
+    return this.listen();
+  }
+
+  /** A bound socket has come from the supervisor: to take connections from as soon as pools are known. */
+  door(key: string, handed: HandedDoor): void {
+    const door = this.listening ? doorsOf(this.options.config.sites).find((each) => each.key === key) : undefined;
+    if (!this.listening) {
+      this.doors.set(key, handed);
+      this.doorCame();
+    } else if (door === undefined || this.listeners.accepts(key) || this.farm.state.sessions.size >= this.roomFor) {
+      handed.handle.close();
+    } else {
+      this.listeners.open(door, handed.handle, handed.port).catch((error: unknown) => this.log('error', 'listener not opened again', { why: String(error) }));
+      this.count();
+    }
+  }
+
+  private async listen(): Promise<{ site: string; address: string }[]> {
+    const addresses: { site: string; address: string }[] = [];
+    for (const door of doorsOf(this.options.config.sites)) {
+      while (!this.doors.has(door.key)) await new Promise<void>((resolve) => (this.doorCame = resolve));
+      if (this.stopped) return [];
+      const { handle, port } = this.doors.get(door.key)!;
+      addresses.push(...(await this.listeners.open(door, handle, port)));
+    }
+    this.listening = true;
+    this.leaveToOthers();
+    this.counting = this.options.world.every(COUNT_MS, () => this.count());
+    return addresses;
+  }
+
+  /** Tells the supervisor when the number of sessions has changed, or whether more are taken. */
+  private count(): void {
+    const { size } = this.farm.state.sessions;
+    const accepts = doorsOf(this.options.config.sites).every(({ key }) => this.listeners.accepts(key));
+    if (size === this.counted.sessions && accepts === this.counted.accepts) return;
+    this.counted = { sessions: size, accepts };
+    this.options.onSessions(size, accepts);
+  }
+
+  /** Takes connections up to so many sessions; what comes beyond is for the other processes, until doors come again. */
+  room(sessions: number): void {
+    this.roomFor = sessions;
+    this.leaveToOthers();
+  }
+
+  private leaveToOthers(): void {
+    if (this.farm.state.sessions.size < this.roomFor || !this.listening) return;
+    this.listeners.stopAccepting();
+    this.count();
   }
 
   private async firstPool(): Promise<void> {
@@ -146,6 +222,7 @@ export class ProxyProcess implements Sink {
     this.ticking?.cancel();
     this.keeping?.cancel();
     this.keepSplits();
+    this.counting?.cancel();
     this.farm.stop(this.now());
     await this.writer.close();
     this.flush();
@@ -163,12 +240,39 @@ export class ProxyProcess implements Sink {
     }
   }
 
+  /** Takes no more connections and closes those that are open evenly over `overMs`; resolves when none is left. */
+  drain(overMs: number): Promise<void> {
+    this.listeners.stopAccepting();
+    const { world } = this.options;
+    const drain = this.farm.beginDrain(overMs, this.now());
+    return new Promise((resolve) => {
+      const timer = world.every(DRAIN_STEP_MS, () => {
+        const done = drain(this.now());
+        this.flush();
+        if (!done) return;
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Sessions at the other processes by remote address; returns those here, of addresses with at least `least`. */
+  hosts(elsewhere: Readonly<Record<string, number>>, least: number): Record<string, number> {
+    return this.farm.hosts(new Map(Object.entries(elsewhere)), least);
+  }
+
+  /** A machine of ours is with another process now. */
+  taken(sessionId: string): void {
+    this.farm.takenElsewhere(sessionId, this.now());
+    this.flush();
+  }
+
   snapshot(): ProxySnapshot {
     return proxySnapshot(this.farm, this.writer.stats(), this.listeners.closes, { process: this.uuid, startedMs: this.startedMs, vitals: this.vitals.snapshot() }, this.now());
   }
 
   machines(): MachineSnapshot[] {
-    return machineSnapshots(this.farm, this.now());
+    return machineSnapshots(this.farm, this.options.identity.process, this.now());
   }
 
   // Sink
@@ -206,10 +310,14 @@ export class ProxyProcess implements Sink {
     if (known?.extranonce2Bytes === learnt.extranonce2Bytes && known.versionMask === learnt.versionMask) return;
     this.learnt.set(pool, learnt);
     try {
-      this.files.writeLearnt(this.learnt);
+      this.files.writeLearnt(pool, learnt);
     } catch (error) {
       this.options.log.warn({ event: 'pools not remembered', why: String(error) });
     }
+  }
+
+  broughtHere(sessionId: string): void {
+    this.options.onBrought(sessionId);
   }
 
   log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {

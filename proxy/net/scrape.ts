@@ -1,6 +1,7 @@
 /** Answers a scrape. Everything is at hand in the supervisor but the ledger's figures, which the accountant gives; no proxy process is asked. */
 import { Vitals } from '../../config/vitals.ts';
 import type { World } from '../../config/world.ts';
+import type { ProcessState } from '../../metrics/catalogue.ts';
 import { contentTypeFor, samplesIn } from '../../metrics/exposition.ts';
 import { exportMetrics, LEDGER_COUNTERS, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
 import { Exported } from './exported.ts';
@@ -21,6 +22,8 @@ export interface ScrapeSource {
   metrics(): Promise<AccountantMetrics | undefined>;
   /** Last reports of the proxy processes that are well, by name. */
   proxies(): readonly (readonly [name: string, snapshot: ProxySnapshot])[];
+  /** What each place for a proxy process is in. */
+  states(): readonly ProcessState[];
   /** How often each child was started again, by name. */
   restarts(): Readonly<Record<string, number>>;
   /** What /metrics shows could not be kept. */
@@ -81,6 +84,7 @@ export class Scrapes {
       version: version(),
       startedMs: this.#startedMs,
       residentBytes,
+      states: this.#source.states(),
       proxies: proxies.map(([, proxy]) => proxy),
       totals: this.totals.totals(),
       accountant,

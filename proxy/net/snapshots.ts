@@ -7,6 +7,7 @@ import { leaseIds } from '../session/leases.ts';
 import type { Bind, Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
 import type { LinkSnapshot, MachineSnapshot, ProxySnapshot, SplitSnapshot } from './messages.ts';
+import { version } from './version.ts';
 
 function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
   const { reconnects, lastError } = farm.linkStatus(link);
@@ -58,6 +59,7 @@ export function proxySnapshot(
   return {
     ...identity,
     pid,
+    version: version(),
     sessions: state.sessions.size,
     sessionsByGroup: groups,
     links: [...farm.links().map((link) => linkSnapshot(farm, link, now)), ...farm.waitingLinks().map(waitingSnapshot)],
@@ -77,7 +79,7 @@ export function proxySnapshot(
   };
 }
 
-function machineSnapshot(session: Session, { worker, lessee }: Bind, leases: string, now: Now): MachineSnapshot {
+function machineSnapshot(session: Session, { worker, lessee }: Bind, leases: string, process: number, now: Now): MachineSnapshot {
   const { windowMs, accepted } = session.window?.read(now.monoMs) ?? { windowMs: 0, accepted: [] };
   return {
     worker,
@@ -89,6 +91,7 @@ function machineSnapshot(session: Session, { worker, lessee }: Bind, leases: str
     exponent: session.exponent ?? 0,
     pool: session.link?.pool ?? '',
     link: session.link?.number ?? 0,
+    process,
     connectedMs: Math.round(now.monoMs - session.openedMono),
     lastShareMs: session.lastShareMs,
     windowMs: Math.round(windowMs),
@@ -99,9 +102,9 @@ function machineSnapshot(session: Session, { worker, lessee }: Bind, leases: str
 }
 
 /** One entry per mining session, under its first name: shares of further names on the same connection are in its counts. */
-export function machineSnapshots(farm: Farm, now: Now): MachineSnapshot[] {
+export function machineSnapshots(farm: Farm, process: number, now: Now): MachineSnapshot[] {
   return [...farm.state.sessions].flatMap((session) => {
     const [bind] = session.binds;
-    return bind === undefined ? [] : [machineSnapshot(session, bind, farm.state.leases.inForce(bind.worker, session.site, session.address, now.wallMs).leases, now)];
+    return bind === undefined ? [] : [machineSnapshot(session, bind, farm.state.leases.inForce(bind.worker, session.site, session.address, now.wallMs).leases, process, now)];
   });
 }

@@ -1,10 +1,10 @@
-/** How the two kinds of child process are started: the proxy through node:cluster (shared listeners), the accountant by fork. */
-import { fork } from 'node:child_process';
-import cluster from 'node:cluster';
+/** How child processes are started, and how they are given their configuration. */
+import { fork, type SendHandle } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
 import { sentenceOf } from './instance.ts';
+import type { Identity } from './proxy-process.ts';
 
 export interface SpawnOptions {
   /** Compiled module to run. */
@@ -23,31 +23,15 @@ export function configEnvironment(config: Config): Record<string, string> {
   return { WEIGHBRIDGE_CONFIG: JSON.stringify(config) };
 }
 
+/** Which of the proxy processes a child is. */
+export function identityEnvironment(identity: Identity): Record<string, string> {
+  return { WEIGHBRIDGE_IDENTITY: JSON.stringify(identity) };
+}
+
 /** The configuration without the pools' passwords, for the process that never dials. */
 export function withoutPasswords(config: Config): Config {
   const pools = Object.entries(config.pools).map(([name, pool]) => [name, { ...pool, password: '' }]);
   return { ...config, pools: Object.fromEntries(pools) };
-}
-
-/** Starts a cluster worker. Each worker accepts by itself (SCHED_NONE): a supervisor busy elsewhere delays no connection. */
-export function spawnClusterWorker(options: SpawnOptions, events: ChildEvents): ChildHandle {
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ exec: options.module, args: [], execArgv: [], serialization: 'json' });
-  const worker = cluster.fork(options.env);
-  worker.on('message', (message: unknown) => events.onMessage(message));
-  worker.on('exit', (code: number | null, signal: string | null) => events.onExit(howEnded(code, signal)));
-  worker.on('error', (error) => {
-    if (worker.process.pid === undefined) events.onExit(`could not be started: ${sentenceOf(error)}`);
-  });
-  return {
-    pid: worker.process.pid,
-    send: (message) => {
-      if (!worker.isConnected()) return false;
-      worker.send(message, ignoreSendError);
-      return true;
-    },
-    kill: () => worker.process.kill('SIGKILL'),
-  };
 }
 
 /** Starts a plain child with an IPC channel. */
@@ -64,9 +48,10 @@ export function spawnFork(options: SpawnOptions, events: ChildEvents): ChildHand
   });
   return {
     pid: child.pid,
-    send: (message) => {
+    send: (message, handle) => {
       if (!child.connected) return false;
-      child.send(message, ignoreSendError);
+      // A bound socket travels as servers do; the published types know only servers.
+      child.send(message, handle as SendHandle | undefined, ignoreSendError);
       return true;
     },
     kill: () => child.kill('SIGKILL'),

@@ -1,5 +1,6 @@
 /** What an instance tells the command line over its control socket. Field names are a published interface (docs/cli.md). */
 import type { AccountantSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { ProcessStatus, Replaced } from './slots.ts';
 import type { Totals } from './totals.ts';
 
 export interface InstanceStatus {
@@ -16,16 +17,29 @@ export interface InstanceStatus {
   /** What is wrong now, one sentence each. */
   readonly problems: readonly string[];
   readonly restarts: { readonly proxy: number; readonly accountant: number };
+  /** All proxy processes as one. */
   readonly proxy: ProxySnapshot | undefined;
+  readonly processes: readonly ProcessStatus[];
   readonly totals: Totals;
   readonly accountant: AccountantSnapshot | undefined;
 }
 
-export type ControlRequest = { readonly type: 'status' } | { readonly type: 'machines' } | { readonly type: 'stop' };
+export type ControlRequest =
+  | { readonly type: 'status' }
+  | { readonly type: 'machines' }
+  /** Replaces processes one by one; all of them without `process`. */
+  | { readonly type: 'restart'; readonly process: number | undefined; readonly overMs: number }
+  /** Empties and ends one process, or without `process` the instance. */
+  | { readonly type: 'drain'; readonly process: number | undefined; readonly overMs: number }
+  | { readonly type: 'stop' };
 
 export interface ControlAnswers {
   readonly status: InstanceStatus;
   readonly machines: readonly MachineSnapshot[];
+  /** When all are replaced. */
+  readonly restart: readonly Replaced[];
+  /** When no machine is left; the connection ends when the instance has, if that was meant. */
+  readonly drain: { readonly pid: number; readonly sessions: number };
   /** The stop has begun; the connection ends when the instance has. */
   readonly stop: { readonly pid: number };
 }

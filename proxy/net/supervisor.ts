@@ -1,26 +1,26 @@
-/** The supervisor: starts, watches, restarts and stops the proxy process and the accountant, and answers for them. */
+/** The supervisor: starts, watches, restarts and stops the proxy processes and the accountant, and answers for them. */
+import { availableParallelism } from 'node:os';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import { Child } from './child.ts';
 import { startControl, type ControlServer } from './control.ts';
-import { findProblems, isReady, CHILD_SILENT_MS } from './health.ts';
+import { findProblems, isReady } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
 import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
-import type { AccountantMetrics, AccountantSnapshot, FromAccountant, FromProxy, MachineSnapshot, ProxySnapshot, ToAccountant } from './messages.ts';
+import type { AccountantMetrics, AccountantSnapshot, FromAccountant, MachineSnapshot, ToAccountant } from './messages.ts';
 import { Requests } from './requests.ts';
 import { Scrapes } from './scrape.ts';
-import { configEnvironment, ownModules, spawnClusterWorker, spawnFork, withoutPasswords } from './spawn.ts';
+import type { Address } from './slot.ts';
+import { Slots } from './slots.ts';
+import { configEnvironment, identityEnvironment, ownModules, spawnFork, withoutPasswords } from './spawn.ts';
 import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
 import { version } from './version.ts';
 
-/** A child that does not listen by then will not: the start fails. */
-const START_LIMIT_MS = 30_000;
 /** Hosts that share a ledger see each other's machines with this delay. */
 const SHARE_MACHINES_MS = 10_000;
 const ANSWER_LIMIT_MS = 2_000;
-/** A stop takes less than two seconds: the proxy flushes first, then the accountant folds what is durable in the rest of the time. */
-const PROXY_STOP_LIMIT_MS = 1_100;
+/** A stop takes less than two seconds: the proxies flush first, then the accountant folds what is durable in the rest of the time. */
 const STOP_LIMIT_MS = 1_700;
 
 export interface SupervisorOptions {
@@ -36,11 +36,11 @@ export interface SupervisorOptions {
 }
 
 export interface Supervisor {
-  readonly listening: readonly { readonly site: string; readonly address: string }[];
+  readonly listening: readonly Address[];
   /** `host:port` of /metrics as it was bound. */
   readonly http: string;
   status(): Promise<InstanceStatus>;
-  /** Live machines; undefined when the proxy process does not answer within 2 s. */
+  /** Live machines; undefined when no proxy process answers within 2 s. */
   machines(): Promise<readonly MachineSnapshot[] | undefined>;
   /** Stops everything in less than 2 s. Idempotent. */
   stop(): Promise<void>;
@@ -79,11 +79,10 @@ class RunningInstance implements Supervisor {
   readonly #lock: InstanceLock;
   readonly #host: string;
   readonly #startedMs: number;
-  readonly #proxy: Child;
+  readonly #slots: Slots;
   readonly #accountant: Child;
   readonly #scrapes: Scrapes;
   #sharing: Timer | undefined;
-  readonly #machines: Requests<readonly MachineSnapshot[]>;
   readonly #snapshots: Requests<AccountantSnapshot>;
   readonly #metrics: Requests<AccountantMetrics>;
   readonly stopped: Promise<void>;
@@ -91,19 +90,15 @@ class RunningInstance implements Supervisor {
   #stopping: Promise<void> | undefined;
   #control: ControlServer | undefined;
   #http: HttpServer | undefined;
-  #proxySnapshot: ProxySnapshot | undefined;
-  #proxySnapshotMonoMs = 0;
-  #listening: readonly { site: string; address: string }[] = [];
   /** While starting: ends the start. Undefined once machines can connect. */
-  #start: { readonly listening: () => void; readonly failed: (error: InstanceError) => void } | undefined;
+  #failStart: ((error: InstanceError) => void) | undefined;
 
   constructor(options: SupervisorOptions, lock: InstanceLock, host: string) {
-    const { world, config } = options;
+    const { world, config, log } = options;
     this.#options = options;
     this.#lock = lock;
     this.#host = host;
     this.#startedMs = world.wallMs();
-    this.#machines = new Requests(world, ANSWER_LIMIT_MS);
     this.#snapshots = new Requests(world, ANSWER_LIMIT_MS);
     this.#metrics = new Requests(world, ANSWER_LIMIT_MS);
     this.#scrapes = this.#newScrapes();
@@ -112,12 +107,13 @@ class RunningInstance implements Supervisor {
     });
     const modules = options.modules ?? ownModules();
     const env = childLogEnvironment(options.childLog ?? { kind: 'json' });
-    this.#proxy = new Child({
-      name: 'proxy process',
+    this.#slots = new Slots({
+      config,
+      count: config.processes === 'auto' ? availableParallelism() : config.processes,
       world,
-      spawn: (events) => spawnClusterWorker({ module: modules.proxy, env: { ...env, ...configEnvironment(config) } }, events),
-      onMessage: (message) => this.#fromProxy(message as FromProxy),
-      onCrash: (sentence) => this.#proxyCrashed(sentence),
+      log,
+      onReport: (name, snapshot) => this.#scrapes.totals.proxy(name, snapshot),
+      spawn: (identity, events) => spawnFork({ module: modules.proxy, env: { ...env, ...configEnvironment(config), ...identityEnvironment(identity) } }, events),
     });
     this.#accountant = new Child({
       name: 'accountant',
@@ -128,8 +124,8 @@ class RunningInstance implements Supervisor {
     });
   }
 
-  get listening(): readonly { readonly site: string; readonly address: string }[] {
-    return this.#listening;
+  get listening(): readonly Address[] {
+    return this.#slots.listening;
   }
 
   get http(): string {
@@ -153,47 +149,16 @@ class RunningInstance implements Supervisor {
   async #startChildren(): Promise<void> {
     const { world, signal } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      const limit = world.after(START_LIMIT_MS, () =>
-        reject(new InstanceError(`The proxy process did not listen within ${START_LIMIT_MS / 1000} s; its log lines say what it waits for.`)),
-      );
-      const end = (settle: () => void): void => {
-        this.#start = undefined;
-        limit.cancel();
-        settle();
-      };
-      this.#start = {
-        listening: () => end(resolve),
-        failed: (error) => end(() => reject(error)),
-      };
-      const abort = (): void => this.#start?.failed(new StoppedWhileStarting());
+      this.#failStart = reject;
+      const abort = (): void => this.#failStart?.(new StoppedWhileStarting());
       signal?.addEventListener('abort', abort, { once: true });
       if (signal?.aborted === true) return abort();
       this.#accountant.start();
-      this.#proxy.start();
+      this.#slots.start().then(resolve, reject);
       if (this.#options.config.redis !== undefined) this.#sharing = world.every(SHARE_MACHINES_MS, () => void this.#shareMachines());
+    }).finally(() => {
+      this.#failStart = undefined;
     });
-  }
-
-  #fromProxy(message: FromProxy): void {
-    switch (message.type) {
-      case 'listening':
-        this.#listening = message.addresses;
-        this.#start?.listening();
-        return;
-      case 'snapshot':
-        this.#proxySnapshot = message.snapshot;
-        this.#proxySnapshotMonoMs = this.#options.world.monoMs();
-        this.#scrapes.totals.proxy('proxy', message.snapshot);
-        return;
-      case 'machines':
-        this.#machines.answer(message.request, message.machines);
-        return;
-      case 'fatal':
-        this.#fatal('proxy process', message.sentence);
-        return;
-      default:
-        this.#options.log.warn({ type: (message satisfies never as { type: unknown }).type }, 'The proxy process sent a message of an unknown type.');
-    }
   }
 
   #fromAccountant(message: FromAccountant): void {
@@ -207,25 +172,13 @@ class RunningInstance implements Supervisor {
         this.#metrics.answer(message.request, message.metrics);
         return;
       case 'fatal':
-        this.#fatal('accountant', message.sentence);
+        // Ends a start; later the process ends by itself and is tried again, because mining must not stop for it.
+        if (this.#failStart === undefined) this.#options.log.error(`The accountant cannot go on: ${message.sentence}`);
+        else this.#failStart(new InstanceError(message.sentence));
         return;
       default:
         this.#options.log.warn({ type: (message satisfies never as { type: unknown }).type }, 'The accountant sent a message of an unknown type.');
     }
-  }
-
-  /** Ends a start; later the process ends by itself and is tried again, because mining must not stop for it. */
-  #fatal(who: string, sentence: string): void {
-    if (this.#start === undefined) this.#options.log.error(`The ${who} cannot go on: ${sentence}`);
-    else this.#start.failed(new InstanceError(sentence));
-  }
-
-  #proxyCrashed(sentence: string): void {
-    this.#proxySnapshot = undefined;
-    this.#listening = [];
-    this.#machines.abandon();
-    this.#options.log.error(sentence);
-    this.#start?.failed(new InstanceError(`${sentence.split(' after ', 1)[0] ?? sentence} before it listened; its log lines say why.`));
   }
 
   #accountantCrashed(sentence: string): void {
@@ -234,7 +187,7 @@ class RunningInstance implements Supervisor {
   }
 
   machines(): Promise<readonly MachineSnapshot[] | undefined> {
-    return this.#machines.ask((request) => this.#proxy.send({ type: 'machines', request }));
+    return this.#slots.machines();
   }
 
   /** Other hosts see this one's machines through the accountant, which publishes. */
@@ -247,16 +200,10 @@ class RunningInstance implements Supervisor {
     return this.#snapshots.ask((request) => this.#accountant.send({ type: 'snapshot', request } satisfies ToAccountant));
   }
 
-  /** The last snapshot of a proxy process that still reports. */
-  #freshProxySnapshot(): ProxySnapshot | undefined {
-    const ageMs = this.#options.world.monoMs() - this.#proxySnapshotMonoMs;
-    return ageMs <= CHILD_SILENT_MS ? this.#proxySnapshot : undefined;
-  }
-
   async status(): Promise<InstanceStatus> {
     const { config, world } = this.#options;
     const accountant = await this.#accountantSnapshot();
-    const proxy = this.#freshProxySnapshot();
+    const slots = this.#slots;
     return {
       version: version(),
       data: config.data,
@@ -265,10 +212,11 @@ class RunningInstance implements Supervisor {
       startedMs: this.#startedMs,
       nowMs: world.wallMs(),
       http: this.http,
-      listening: this.#listening,
-      problems: findProblems({ proxy, accountant, proxyChild: this.#proxy, accountantChild: this.#accountant, freeBytesMin: config.journal.freeBytesMin }),
-      restarts: { proxy: this.#proxy.restarts, accountant: this.#accountant.restarts },
-      proxy,
+      listening: slots.listening,
+      problems: findProblems({ processes: slots.slots(), accountant, accountantChild: this.#accountant, freeBytesMin: config.journal.freeBytesMin }),
+      restarts: { proxy: slots.restarts, accountant: this.#accountant.restarts },
+      proxy: slots.snapshot(),
+      processes: slots.processes(),
       totals: this.#scrapes.totals.totals(),
       accountant,
     };
@@ -280,8 +228,9 @@ class RunningInstance implements Supervisor {
       dataDirectory: config.data,
       world,
       metrics: () => this.#metrics.ask((request) => this.#accountant.send({ type: 'metrics', request } satisfies ToAccountant)),
-      proxies: () => [this.#freshProxySnapshot()].flatMap((proxy) => (proxy === undefined ? [] : [['proxy', proxy] as const])),
-      restarts: () => ({ proxy: this.#proxy.restarts, accountant: this.#accountant.restarts }),
+      proxies: () => this.#slots.reports(),
+      states: () => this.#slots.slots().map(({ state }) => state),
+      restarts: () => ({ proxy: this.#slots.restarts, accountant: this.#accountant.restarts }),
       complain: (sentence) => log.error(sentence),
     });
   }
@@ -290,7 +239,8 @@ class RunningInstance implements Supervisor {
     return {
       status: () => this.status(),
       scrape: (accept) => this.#scrapes.answer(accept),
-      alive: () => this.#proxy.running && this.#accountant.running && !this.#proxy.looping && !this.#accountant.looping,
+      // While one process of several serves, a restart of the instance would do harm.
+      alive: () => this.#slots.slots().some(({ child }) => child.running && !child.looping) && this.#accountant.running && !this.#accountant.looping,
       ready: isReady,
     };
   }
@@ -301,8 +251,16 @@ class RunningInstance implements Supervisor {
         return { ok: true, value: await this.status() };
       case 'machines': {
         const machines = await this.machines();
-        if (machines === undefined) return { ok: false, sentence: `The proxy process gave no answer within ${ANSWER_LIMIT_MS / 1000} s; see \`weighbridge status\`.` };
+        if (machines === undefined) return { ok: false, sentence: `No proxy process gave an answer within ${ANSWER_LIMIT_MS / 1000} s; see \`weighbridge status\`.` };
         return { ok: true, value: machines };
+      }
+      case 'restart':
+        return { ok: true, value: await this.#slots.restart(this.#slots.numbers(request.process), request.overMs) };
+      case 'drain': {
+        const [number] = this.#slots.numbers(request.process);
+        const { sessions } = await (request.process === undefined ? this.#slots.drainAll(request.overMs) : this.#slots.drain(number!, request.overMs));
+        if (request.process === undefined) this.#options.world.after(20, () => void this.stop());
+        return { ok: true, value: { pid: process.pid, sessions } };
       }
       case 'stop':
         // After the answer has gone out; the caller then waits for the lock to go.
@@ -319,10 +277,9 @@ class RunningInstance implements Supervisor {
   async #stop(): Promise<void> {
     const { log, world } = this.#options;
     const beganMs = world.monoMs();
-    this.#start?.failed(new StoppedWhileStarting());
-    if ((await this.#proxy.stop(PROXY_STOP_LIMIT_MS)) === 'killed') {
-      log.warn(`The proxy process did not end within ${PROXY_STOP_LIMIT_MS} ms and was killed; what it had answered is in its journal.`);
-    }
+    this.#failStart?.(new StoppedWhileStarting());
+    const killed = await this.#slots.stop();
+    for (const number of killed) log.warn(`Proxy process ${number} did not end in time and was killed; what it had answered is in its journal.`);
     const leftMs = Math.round(beganMs + STOP_LIMIT_MS - world.monoMs());
     if ((await this.#accountant.stop(leftMs)) === 'killed') {
       log.warn(`The accountant did not end within ${leftMs} ms and was killed; it goes on where it was at the next start.`);
@@ -333,13 +290,13 @@ class RunningInstance implements Supervisor {
   }
 
   kill(): void {
-    this.#proxy.kill();
+    this.#slots.kill();
     this.#accountant.kill();
   }
 
   #closeServers(): void {
     this.#sharing?.cancel();
-    for (const questions of [this.#machines, this.#snapshots, this.#metrics]) questions.abandon();
+    for (const questions of [this.#snapshots, this.#metrics]) questions.abandon();
     this.#control?.close();
     this.#http?.close();
   }

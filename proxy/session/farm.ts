@@ -5,7 +5,8 @@
 import type { DownstreamMessage } from '../protocol/downstream.ts';
 import type { UpstreamMessage } from '../protocol/upstream.ts';
 import { Delivery } from './delivery.ts';
-import { endSession } from './ending.ts';
+import { Drain } from './drain.ts';
+import { closeSession, endSession } from './ending.ts';
 import type { Fact, LeaseTermsFact, Unadmitted } from './facts.ts';
 import { Jobs } from './jobs.ts';
 import { knowsEverySite } from './layouts.ts';
@@ -83,6 +84,13 @@ export class Farm {
     endSession(this.state, session, reason);
   }
 
+  /** A machine of ours has come back to another run: its old connection, should it still stand, is nobody's. */
+  takenElsewhere(sessionId: string, now: Now): void {
+    this.state.now = now;
+    const session = this.state.bySessionId.get(sessionId);
+    if (session !== undefined && !this.stopped) closeSession(this.state, session, 'resumed on a new connection');
+  }
+
   linkOpened(link: Link, now: Now): void {
     if (this.stopped) return;
     this.state.now = now;
@@ -141,6 +149,21 @@ export class Farm {
     const observedMs = Math.round(now.monoMs - this.lastPulseMono);
     this.lastPulseMono += observedMs;
     this.state.journal({ type: 'pulse', observedMs, sessions: sessions.size, atMs: now.wallMs });
+  }
+
+  /** Begins to take the machines away over `overMs`; call the result every 50 ms or so, until it says that nothing is left to do. */
+  beginDrain(overMs: number, now: Now): (now: Now) => boolean {
+    const drain = new Drain(this.state, overMs, now);
+    return (later) => {
+      this.state.now = later;
+      return this.stopped || drain.step();
+    };
+  }
+
+  /** Notes sessions at other processes by remote address; returns those here, of addresses with at least `least`. */
+  hosts(elsewhere: ReadonlyMap<string, number>, least: number): Record<string, number> {
+    this.state.elsewhere = elsewhere;
+    return Object.fromEntries([...this.state.byHost].filter(([, sessions]) => sessions >= least));
   }
 
   /** All that a new journal segment must begin with. */

@@ -3,16 +3,16 @@ import { ceilExponent } from './names.ts';
 import { formatConfigureResult, formatError, formatSubscribeResult, type DownstreamMessage } from '../protocol/downstream.ts';
 import type { Delivery } from './delivery.ts';
 import { closeSession } from './ending.ts';
-import { layoutFor, siteMask } from './layouts.ts';
+import { layoutFor, siteMask, type Layout } from './layouts.ts';
 import { difficultyFacts } from './live-facts.ts';
 import { openInJournal } from './opening.ts';
 import type { Placement } from './placement.ts';
+import { makeSessionId, readSessionId } from './run.ts';
 import type { Session } from './session.ts';
 import type { FarmState, Resumable } from './state.ts';
 
 type Of<K extends DownstreamMessage['kind']> = Extract<DownstreamMessage, { kind: K }>;
 
-const SESSION_ID_DIGITS = 32;
 /** The longest user agents seen are half of this; the rest of a line of 16 KiB is not worth keeping for every session. */
 const USER_AGENT_CHARACTERS_MAX = 256;
 
@@ -48,7 +48,8 @@ export class Grants {
     // Cut by way of bytes: a slice of a string keeps all of it alive.
     session.userAgent = Buffer.from(message.userAgent.slice(0, USER_AGENT_CHARACTERS_MAX)).toString();
     const resumed = this.resume(session, message.sessionId);
-    if (!resumed && !this.givePrefix(session)) {
+    const layout = resumed ? undefined : layoutFor(state, session);
+    if (layout !== undefined && !this.bring(session, message.sessionId, layout) && !this.givePrefix(session, layout)) {
       state.sink.toSession(session, formatError(message.id, 20, 'No extranonce left'));
       closeSession(state, session, 'no prefix left');
       return;
@@ -73,14 +74,29 @@ export class Grants {
     this.state.sink.toSession(session, formatSubscribeResult(id, session.sessionId, prefix, session.extranonce2Bytes));
   }
 
-  private givePrefix(session: Session): boolean {
+  private givePrefix(session: Session, layout: Layout): boolean {
     const { state } = this;
-    const layout = layoutFor(state, session);
     const prefix = state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
     if (prefix === undefined) return false;
     session.prefix = prefix;
     session.extranonce2Bytes = layout.extranonce2Bytes;
-    session.sessionId = Buffer.from(state.random.bytes(SESSION_ID_DIGITS / 2)).toString('hex');
+    session.sessionId = makeSessionId(state.run, session.site, prefix, layout.extranonce2Bytes, (bytes) => state.random.bytes(bytes));
+    return true;
+  }
+
+  /** A machine that was with another run keeps its prefix; jobs of that run are none of ours, so it gets new ones. */
+  private bring(session: Session, sessionId: string | undefined, layout: Layout): boolean {
+    const { state } = this;
+    // One that was here gets a new prefix where it could not be resumed.
+    if (sessionId === undefined || state.bySessionId.has(sessionId) || state.resumable.has(sessionId)) return false;
+    const read = readSessionId(state.run, session.site, sessionId);
+    if (read?.layout.prefixBytes !== layout.prefixBytes || read.layout.extranonce2Bytes !== layout.extranonce2Bytes) return false;
+    if (!state.prefixes.reserve(read.prefix)) return false;
+    session.prefix = read.prefix;
+    session.extranonce2Bytes = layout.extranonce2Bytes;
+    session.sessionId = sessionId;
+    state.counters.resumptions += 1;
+    state.sink.broughtHere(sessionId);
     return true;
   }
 
@@ -101,7 +117,7 @@ export class Grants {
 
   private resumable(session: Session, sessionId: string | undefined): Session | undefined {
     const { state } = this;
-    if (sessionId?.length !== SESSION_ID_DIGITS) return undefined;
+    if (sessionId === undefined) return undefined;
     const living = state.bySessionId.get(sessionId);
     if (living !== undefined && living.site !== session.site) return undefined;
     if (living !== undefined) closeSession(state, living, 'resumed on a new connection');

@@ -1,60 +1,64 @@
-/** All prefixes of this run by length: each range begins where no earlier run of late has been, and wraps around. */
+/**
+ * The prefixes of one run by length: a range of its own, that no other living run hands out from, and those of other runs
+ * that machines brought back with them.
+ */
 import { PrefixAllocator } from '../mining/extranonce.ts';
 
-/** The upper part of a range is given out first, then the part below where this run began. */
-function rangesOf(prefixBytes: number, start: number, quarantineMs: number): PrefixAllocator[] {
-  // First bytes are never zero, so that layouts of different length padded with zeros cannot overlap.
-  const lowest = 2 ** (8 * (prefixBytes - 1));
-  const end = 2 ** (8 * prefixBytes);
-  if (start <= lowest || start >= end) return [new PrefixAllocator(prefixBytes, lowest, end - lowest, quarantineMs)];
-  return [
-    new PrefixAllocator(prefixBytes, start, end - start, quarantineMs),
-    new PrefixAllocator(prefixBytes, lowest, start - lowest, quarantineMs),
-  ];
+/** Prefixes `first … first + count − 1`. */
+export interface PrefixRange {
+  readonly first: number;
+  readonly count: number;
 }
 
-function valueOf(prefix: Uint8Array): number {
-  let value = 0;
-  for (const byte of prefix) value = value * 256 + byte;
-  return value;
+/** Lowest prefix of a length. First bytes are never zero, so that layouts of different length padded with zeros cannot overlap. */
+export function lowestPrefix(prefixBytes: number): number {
+  return 2 ** (8 * (prefixBytes - 1));
 }
 
-interface Length {
-  readonly start: number;
-  readonly ranges: readonly PrefixAllocator[];
+/** Every prefix of a length. */
+export function allPrefixes(prefixBytes: number): PrefixRange {
+  const first = lowestPrefix(prefixBytes);
+  return { first, count: 2 ** (8 * prefixBytes) - first };
+}
+
+function textOf(prefix: Uint8Array): string {
+  return Buffer.from(prefix).toString('hex');
 }
 
 export class Prefixes {
-  private readonly lengths: ReadonlyMap<number, Length>;
+  private readonly own: ReadonlyMap<number, PrefixAllocator>;
+  /** In use here and of no range of this run. */
+  private readonly brought = new Set<string>();
 
-  /** `start`: where each length (1–4 bytes) begins in this run. */
-  constructor(start: Readonly<Record<number, number>>, quarantineMs: number) {
-    this.lengths = new Map([1, 2, 3, 4].map((bytes) => [bytes, { start: start[bytes] ?? 0, ranges: rangesOf(bytes, start[bytes] ?? 0, quarantineMs) }]));
+  /** `ranges`: this run's own, by length (1–4 bytes). */
+  constructor(ranges: Readonly<Record<number, PrefixRange>>, quarantineMs: number) {
+    this.own = new Map(Object.entries(ranges).map(([bytes, { first, count }]) => [Number(bytes), new PrefixAllocator(Number(bytes), first, count, quarantineMs)]));
   }
 
   /** A prefix nobody has had since its quarantine; undefined when there is none. */
   allocate(prefixBytes: number, monoMs: number): Uint8Array | undefined {
-    for (const range of this.lengths.get(prefixBytes)?.ranges ?? []) {
-      const prefix = range.allocate(monoMs);
-      if (prefix !== undefined) return prefix;
-    }
-    return undefined;
+    return this.own.get(prefixBytes)?.allocate(monoMs);
   }
 
   private rangeOf(prefix: Uint8Array): PrefixAllocator | undefined {
-    const length = this.lengths.get(prefix.length);
-    if (length === undefined) return undefined;
-    const [upper, lower] = length.ranges;
-    return lower !== undefined && valueOf(prefix) < length.start ? lower : upper;
+    const range = this.own.get(prefix.length);
+    return range?.owns(prefix) === true ? range : undefined;
   }
 
   /** Gives a resumed session its prefix back; false when somebody has it. */
   reserve(prefix: Uint8Array): boolean {
-    return this.rangeOf(prefix)?.reserve(prefix) ?? false;
+    const range = this.rangeOf(prefix);
+    if (range !== undefined) return range.reserve(prefix);
+    const text = textOf(prefix);
+    if (this.brought.has(text)) return false;
+    this.brought.add(text);
+    return true;
   }
 
   /** Ends the use of a prefix that `allocate` or `reserve` gave. */
   release(prefix: Uint8Array, monoMs: number): void {
-    this.rangeOf(prefix)?.release(prefix, monoMs);
+    const range = this.rangeOf(prefix);
+    if (range !== undefined) range.release(prefix, monoMs);
+    else this.brought.delete(textOf(prefix));
   }
 }

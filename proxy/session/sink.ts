@@ -56,5 +56,7 @@ export interface Sink {
   keepUnadmitted(waiting: readonly Unadmitted[], admitting: Admission | undefined): void;
   /** What a pool turned out to give; kept over restarts, because machines subscribe before the pool has answered. */
   remember(pool: string, learnt: Learnt): void;
+  /** A machine came back here with a session of another run; should its old connection still stand there, it is to end. */
+  broughtHere(sessionId: string): void;
   log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void;
 }

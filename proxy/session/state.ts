@@ -13,6 +13,7 @@ import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
 import { LiveLinks } from './outlets.ts';
 import { compileRoutes, type Route } from './routes.ts';
+import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 import { Splitting } from './splitting.ts';
 import type { SplitMemory } from './splits.ts';
@@ -22,8 +23,7 @@ export interface FarmOptions {
   readonly config: Config;
   readonly random: Random;
   readonly sink: Sink;
-  /** Where allocation of prefixes of each length (1–4 bytes) begins in this run; no earlier run used what follows. */
-  readonly prefixStart: Readonly<Record<number, number>>;
+  readonly run: Run;
   /** What pools gave in earlier runs. */
   readonly learnt: ReadonlyMap<string, Learnt>;
   /** How far splits had come in earlier runs. */
@@ -46,6 +46,7 @@ export interface ExpectedReturns {
 export class FarmState {
   readonly config: Config;
   readonly random: Random;
+  readonly run: Run;
   readonly sink: Sink;
   readonly counters: Counters;
   readonly routes: readonly Route[];
@@ -59,6 +60,8 @@ export class FarmState {
   readonly bySessionId = new Map<string, Session>();
   /** Connections per remote address. */
   readonly byHost = new Map<string, number>();
+  /** Connections per remote address at the other processes, as of a moment ago. */
+  elsewhere: ReadonlyMap<string, number> = new Map();
   /** Last wish of vardiff per worker name, so that a reconnecting machine does not start over. Oldest first. */
   readonly wishes = new Map<string, number>();
   /** Links by number: the live ones and the dead whose jobs may still be answered. */
@@ -89,11 +92,11 @@ export class FarmState {
     this.sink = sink;
     this.counters = zeroCounters();
     this.routes = compileRoutes(config.routes);
-    const bootTag = random.u32().toString(16).padStart(8, '0').slice(0, 4);
     const departed = (job: LiveJob): void => this.jobDeparted(job);
-    this.book = new JobBook(bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);
+    this.run = options.run;
+    this.book = new JobBook(options.run.bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);
     this.replies = new Replies(sink, this.counters, (fact) => this.journal(fact));
-    this.prefixes = new Prefixes(options.prefixStart, config.timeouts.prefixQuarantineMs);
+    this.prefixes = new Prefixes(options.run.prefixes, config.timeouts.prefixQuarantineMs);
     this.learnt = new Map(options.learnt);
     this.now = now;
     this.splitting = new Splitting(this, options.splits ?? new Map());

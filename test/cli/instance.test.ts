@@ -73,7 +73,7 @@ describe('status', () => {
 
 describe('machines', () => {
   const machine: MachineSnapshot = {
-    worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 16, pool: 'main', link: 1,
+    worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 16, pool: 'main', link: 1, process: 1,
     connectedMs: 1000, lastShareMs: undefined, windowMs: 600_000, accepted: [], rejects: {}, acceptedTotal: 0,
   };
 

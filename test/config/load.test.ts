@@ -35,6 +35,7 @@ describe('a configuration that is right', () => {
     expect(config(yaml())).toEqual({
       data: '/etc/weighbridge/data',
       http: { host: '127.0.0.1', port: 9280 },
+      processes: 1,
       sites: { north: { listen: [{ host: '0.0.0.0', port: 3333 }], from: [] } },
       pools: {
         main: {
@@ -163,7 +164,7 @@ describe('what is wrong in the YAML itself', () => {
     expect(sentences('')).toEqual([' is empty: start from examples/minimal.yaml']);
     expect(sentences('# nothing\n')).toEqual([' is empty: start from examples/minimal.yaml']);
     expect(sentences(`${yaml()}\n---\na: 1`)[0]).toContain('multiple documents');
-    expect(sentences('- a')[0]).toContain('must be a section with the keys data, http, sites');
+    expect(sentences('- a')[0]).toContain('must be a section with the keys data, http, processes, sites');
     expect(sentences(bomb)).toEqual([' cannot be expanded: too many aliases']);
   });
 
@@ -213,13 +214,14 @@ describe('what is wrong with a value', () => {
   it.each([
     ['retain: 9d', 'retain is not an option here: it belongs at journal.retain'],
     ['versionMask: "1fffe000"', 'versionMask is not an option here: it belongs at pools.*.versionMask'],
-    ['colour: red', 'colour is not an option: there is data, http, sites, pools, routes, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
+    ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
     ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, returnStable, closesPerSecond; it is empty'],
     ['reply: both', 'reply must be one of proxy, pool; it is "both"'],
     ['journal: { compress: yes }', 'journal.compress must be true or false; it is "yes"'],
     ['difficulty: { min: 16, start: 8 }', 'difficulty.start must not be below min: 2^3 is below 2^4'],
     ['difficulty: { max: 16, start: 32 }', 'difficulty.start must not be above max: 2^5 is above 2^4'],
     ['difficulty: { min: 32, max: 16 }', 'difficulty.min must not be above max: 2^5 is above 2^4'],
+    ['processes: all', 'processes must be auto or a whole number from 1 to 64; it is "all"'],
     ['timeouts: { backoffMin: 2m }', 'timeouts.backoffMin must not be above backoffMax: 120000 ms is above 60000 ms'],
   ])('%s', (line, sentence) => {
     expect(sentences(yaml({ line }))).toEqual([sentence]);

@@ -18,6 +18,7 @@ export interface JournaledShare {
 
 export interface JournalContent {
   readonly shares: readonly JournaledShare[];
+  readonly sessions: readonly SessionFact[];
   readonly unjournaled: readonly UnjournaledFact[];
   readonly corruptRanges: number;
 }
@@ -47,7 +48,8 @@ export function readJournal(dataDir: string): JournalContent {
     }
     reader.close();
   }
-  return { shares: [...runs.values()].flatMap((run) => [...run.shares.values()]), unjournaled, corruptRanges };
+  const all = [...runs.values()];
+  return { shares: all.flatMap(({ shares }) => [...shares.values()]), sessions: all.flatMap(({ sessions }) => [...sessions.values()]), unjournaled, corruptRanges };
 }
 
 function note(run: Run, fact: Fact, live: boolean): void {

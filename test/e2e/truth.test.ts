@@ -15,7 +15,7 @@ function share(headerHex: string, verdict: OwnVerdict = 'accepted', exponent = -
 }
 
 function journal(...shares: JournaledShare[]): JournalContent {
-  return { shares, unjournaled: [], corruptRanges: 0 };
+  return { shares, sessions: [], unjournaled: [], corruptRanges: 0 };
 }
 
 function machine(told: readonly string[], open: readonly string[] = []): MachineRecord[] {

@@ -13,7 +13,7 @@ import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { realWorld } from '../../config/world.ts';
 import { askInstance } from '../../proxy/net/control.ts';
-import type { InstanceStatus } from '../../proxy/net/status.ts';
+import type { ControlAnswers, InstanceStatus } from '../../proxy/net/status.ts';
 import { startSupervisor, type Supervisor } from '../../proxy/net/supervisor.ts';
 import { HeldWorld } from './held-world.ts';
 import { Processes } from './processes.ts';
@@ -21,6 +21,7 @@ import { Cleanup, until } from './waiting.ts';
 
 /** Longer than a process must live for its crash not to count as one of a series. */
 const HEALTHY_MS = 31_000;
+const ASK_LIMIT_MS = 60_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What preload.mjs does to the product's processes. Files that are named without a directory lie in the data directory. */
@@ -39,6 +40,8 @@ export interface InstanceOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly poolUrl: string;
+  /** Proxy processes; 1 by default. */
+  readonly processes?: number;
   readonly faults?: Faults;
   /** Where machines connect; 127.0.0.1 unless given. */
   readonly host?: string;
@@ -68,11 +71,12 @@ function configurationFile(dataDir: string): string {
   return join(dataDir, 'weighbridge.yaml');
 }
 
-function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl }: InstanceOptions): string {
+function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl, processes = 1 }: InstanceOptions): string {
   const file = configurationFile(dataDir);
   const yaml = `
 data: ${JSON.stringify(dataDir)}
 http: 127.0.0.1:0
+processes: ${processes}
 sites: { ${site}: { listen: [ "${host}:${port}" ] } }
 pools: { main: { url: "${poolUrl}", user: farm } }
 routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { lessee: cobalt, pools: [ main ] } ]
@@ -173,6 +177,24 @@ export class Instance {
     const pid = (await this.pids())[which];
     this.world.skip(HEALTHY_MS);
     await this.processes.kill(pid);
+  }
+
+  /** All proxy processes as the supervisor sees them, once every one of them serves. */
+  async serving(): Promise<InstanceStatus['processes']> {
+    let processes: InstanceStatus['processes'] = [];
+    await until('every proxy process serves', async () => {
+      processes = (await this.status()).processes;
+      return processes.every(({ state, run }) => state === 'serving' && run !== undefined);
+    });
+    for (const { pid } of processes) this.processes.note(pid ?? 0);
+    return processes;
+  }
+
+  /** As `weighbridge restart` and `weighbridge drain` ask it. */
+  async ask<T extends 'restart' | 'drain'>(type: T, overMs: number, process?: number): Promise<ControlAnswers[T]> {
+    const answer = await askInstance(this.dataDir, { type, overMs, process } as never, realWorld, ASK_LIMIT_MS);
+    for (const { pid } of (await this.status()).processes) if (pid !== undefined) this.processes.note(pid);
+    return answer as ControlAnswers[T];
   }
 
   /** kill -9 of everything at once; nothing is started again. */

@@ -81,6 +81,16 @@ export class Load {
     return this.#machines.reduce((sum, { disconnects }) => sum + disconnects, 0);
   }
 
+  /** Attempts to connect that failed. */
+  get refusals(): number {
+    return this.#machines.reduce((sum, { refusals }) => sum + refusals, 0);
+  }
+
+  /** Milliseconds from each lost connection to the first work on the next one, ascending. */
+  get absencesMs(): number[] {
+    return this.#machines.flatMap(({ absencesMs }) => absencesMs).toSorted((a, b) => a - b);
+  }
+
   /** Machines stop hashing; resolves when every submit is answered or lost with its connection. */
   async rest(): Promise<void> {
     for (const fleet of this.#fleets) fleet.rest();

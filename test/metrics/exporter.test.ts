@@ -15,6 +15,7 @@ const QUIET: MetricsInput = {
   version: '1.2.3',
   startedMs: 1_700_000_000_500,
   residentBytes: { supervisor: 5e7 },
+  states: ['serving', 'serving', 'down'],
   proxies: [],
   totals: {
     counters: zeroCounters(), closes: {}, reconnects: {}, roundTrips: {}, writtenBytes: 0, fsync: undefined, replies: undefined, fanout: undefined,
@@ -114,6 +115,7 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_connects_total')).toBe(0);
     expect(found.get('weighbridge_process_restarts_total{process="proxy"}')).toBe(2);
     expect(found.get('weighbridge_start_time_seconds')).toBe(1_700_000_000.5);
+    expect(['serving', 'down', 'looping'].map((state) => found.get(`weighbridge_proxy_processes{state="${state}"}`))).toEqual([2, 1, 0]);
     expect(found.get(`weighbridge_build_info{version="1.2.3",node="${process.versions.node}"}`)).toBe(1);
   });
 

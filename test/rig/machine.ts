@@ -34,6 +34,10 @@ export class SimulatedMachine {
   submits = 0;
   connects = 0;
   disconnects = 0;
+  /** Attempts to connect that failed. */
+  refusals = 0;
+  /** From each lost connection to the first work on the next one. */
+  readonly absencesMs: number[] = [];
   notifies = 0;
   messages: string[] = [];
   difficulty: number | undefined;
@@ -57,6 +61,7 @@ export class SimulatedMachine {
   #debt = 0;
   #nextShareMs = 0;
   #failures = 0;
+  #awaySinceMs: number | undefined;
   #badIndex = 0;
   #timers: Timer[] = [];
   readonly #random: Random;
@@ -172,6 +177,8 @@ export class SimulatedMachine {
 
   #closed(opened: boolean): void {
     if (opened && this.#state !== 'stopped') this.disconnects += 1;
+    if (!opened && this.#state !== 'stopped') this.refusals += 1;
+    this.#awaySinceMs ??= this.options.world.monoMs();
     this.#peer = undefined;
     this.#search = undefined;
     this.#previous = undefined;
@@ -280,6 +287,8 @@ export class SimulatedMachine {
     this.#exponent = Math.floor(Math.log2(this.difficulty));
     this.#search = this.#searchFor(readNotify(params), difficultyNumberTarget(this.difficulty));
     this.#state = 'mining';
+    if (this.#awaySinceMs !== undefined) this.absencesMs.push(this.options.world.monoMs() - this.#awaySinceMs);
+    this.#awaySinceMs = undefined;
     if (this.options.neverReads === true) this.#peer?.socket.pause();
   }
 

@@ -34,6 +34,8 @@ export class Recorder implements Sink {
   unadmitted: { readonly waiting: readonly Unadmitted[]; readonly entries: readonly Unadmitted[] } = { waiting: [], entries: [] };
   readonly learnt = new Map<string, Learnt>();
   readonly logs: Logged[] = [];
+  /** Session ids that came from other runs. */
+  readonly brought: string[] = [];
 
   toSession(session: Session, lines: string): void {
     if (!lines.endsWith('\n')) throw new Error(`lines to a session do not end in a line feed: ${lines}`);
@@ -68,6 +70,10 @@ export class Recorder implements Sink {
 
   remember(pool: string, learnt: Learnt): void {
     this.learnt.set(pool, learnt);
+  }
+
+  broughtHere(sessionId: string): void {
+    this.brought.push(sessionId);
   }
 
   log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {

@@ -9,6 +9,7 @@ import { parseDownstream } from '../../proxy/protocol/downstream.ts';
 import { parseUpstream } from '../../proxy/protocol/upstream.ts';
 import { Farm } from '../../proxy/session/farm.ts';
 import type { Link } from '../../proxy/session/link.ts';
+import { onlyRun } from '../../proxy/session/run.ts';
 import type { Session } from '../../proxy/session/session.ts';
 import type { Now } from '../../proxy/session/sink.ts';
 import { Evidence } from './evidence.ts';
@@ -61,7 +62,7 @@ export class SimFarm implements Peers {
     this.config = configOf(options.yaml);
     for (const { habits, difficulty } of options.pools) this.pools.set(habits.name, new SimPool(habits, difficulty, this.random));
     this.recorder.peers = this;
-    this.farm = new Farm({ config: this.config, random: this.random, sink: this.recorder, prefixStart: {}, learnt: new Map() }, this.now);
+    this.farm = new Farm({ config: this.config, random: this.random, sink: this.recorder, run: onlyRun('b001'), learnt: new Map() }, this.now);
     this.farm.start(this.now);
   }
 

@@ -30,7 +30,7 @@ export function scene(mode = 'normal', data = 'data', http = '127.0.0.1:0'): Sce
   const yaml = `
 data: ${data}
 http: ${http}
-sites: { north: { listen: [ "127.0.0.1:3333" ] } }
+sites: { north: { listen: [ "127.0.0.1:0" ] } }
 pools: { main: { url: stratum+tcp://127.0.0.1:1, user: ${mode}, password: secret-word } }
 routes: [ { lessee: acme, pools: [ main ] } ]
 `;

@@ -7,6 +7,7 @@ import { processStart } from '../../../accounting/journal/liveness.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
 import { askInstance } from '../../../proxy/net/control.ts';
 import { acquireLock, ensureHostId, isAlive, lockHolder } from '../../../proxy/net/instance.ts';
+import { mergeSnapshots } from '../../../proxy/net/merge.ts';
 import type { ProxySnapshot } from '../../../proxy/net/messages.ts';
 import { Requests } from '../../../proxy/net/requests.ts';
 import { CounterTotals } from '../../../proxy/net/totals.ts';
@@ -192,6 +193,7 @@ describe('totals over replaced processes', () => {
   const snapshot = (process: string, connects: number): ProxySnapshot => ({
     process,
     pid: 1,
+    version: '0',
     startedMs: 0,
     sessions: 0,
     sessionsByGroup: {},
@@ -234,6 +236,20 @@ describe('totals over replaced processes', () => {
     second.proxy('proxy', snapshot('b', 3));
     expect(second.totals().counters.connects).toBe(11);
     expect(new CounterTotals('nonsense').totals().counters.connects).toBe(0);
+  });
+
+  it('are one report of all processes', () => {
+    const [a, b] = [snapshot('a', 1), snapshot('b', 2)];
+    const split = (work: number): ProxySnapshot['splits'] => [{ route: 3, parts: [{ pools: ['main'], weight: 1, work }, { pools: ['backup'], weight: 2, work: 2 }], moves: 4 }];
+    const failed = { ...b, sessions: 2, splits: split(5), sessionsByGroup: { x: 1, y: 1 }, journal: { ...b.journal, state: 'failed' as const, freeBytes: -1 } };
+    const merged = mergeSnapshots([{ ...a, sessionsByGroup: { x: 1, z: 4 }, splits: split(7) }, failed]);
+    expect(merged?.splits).toEqual([{ route: 3, parts: [{ pools: ['main'], weight: 1, work: 12 }, { pools: ['backup'], weight: 2, work: 4 }], moves: 8 }]);
+    expect(merged).toMatchObject({
+      process: 'a', sessions: 2, sessionsByGroup: { x: 2, y: 1, z: 4 }, counters: { connects: 3 }, fsync: { bounds: [1], counts: [3, 0], sumSeconds: 3 },
+      measures: { reconnects: { main: a.measures.reconnects['main']! + b.measures.reconnects['main']! } }, journal: { state: 'failed', freeBytes: -1 },
+    });
+    expect(mergeSnapshots([a])).toEqual(a);
+    expect(mergeSnapshots([])).toBeUndefined();
   });
 });
 

@@ -14,6 +14,7 @@ function snapshot() {
   return {
     process: uuid,
     pid: process.pid,
+    version: '0',
     startedMs,
     sessions: 2,
     sessionsByGroup: { 'north\tacme': 2 },
@@ -35,7 +36,7 @@ process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
   if (message.type === 'machines') {
     machines += 1;
-    const machine = { worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 4, pool: 'main', link: 1, connectedMs: 5, lastShareMs: startedMs, windowMs: 60000, accepted: [[4, 30]], rejects: { stale: machines }, acceptedTotal: 30 };
+    const machine = { worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 4, pool: 'main', link: 1, process: 1, connectedMs: 5, lastShareMs: startedMs, windowMs: 60000, accepted: [[4, 30]], rejects: { stale: machines }, acceptedTotal: 30 };
     process.send({ type: 'machines', request: message.request, machines: [machine] });
   }
   if (message.type === 'stop' && mode !== 'deaf') {

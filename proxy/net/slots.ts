@@ -1,0 +1,301 @@
+/** All proxy processes of an instance: started together, replaced one by one, and reported as one. */
+import type { Config } from '../../config/schema.ts';
+import type { Timer, World } from '../../config/world.ts';
+import type { ProcessState } from '../../metrics/catalogue.ts';
+import type { ChildEvents, ChildHandle } from './child.ts';
+import { Doors } from './doors.ts';
+import { InstanceError } from './instance.ts';
+import type { Logger } from './log.ts';
+import { mergeSnapshots } from './merge.ts';
+import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { Identity } from './proxy-process.ts';
+import { Runs } from './runs.ts';
+import { Slot, type Address } from './slot.ts';
+
+/** A process that does not listen by then will not. */
+const START_LIMIT_MS = 30_000;
+/** A stop flushes the journal first. */
+const STOP_LIMIT_MS = 1_100;
+/** How long a drained process may take beyond its time: sessions that owe answers, pools that owe verdicts. */
+const DRAIN_GRACE_MS = 12_000;
+/** How often processes hear how many sessions an address has elsewhere. */
+const HOSTS_MS = 1_000;
+/** Addresses with fewer sessions in a process are not told to the others. */
+const HOSTS_LEAST_MAX = 16;
+
+/** A crashed process that is not back by then is not waited for. */
+const AWAIT_MS = 1_000;
+/** A process may be ahead of the least one by so many sessions, and by this part of what that one has. */
+const AHEAD_MIN = 16;
+const AHEAD_RATIO = 0.05;
+/** More sessions than a process can have. */
+const ROOM_MAX = 2 ** 31;
+
+export interface ProcessStatus {
+  /** From 1 on. */
+  readonly process: number;
+  readonly state: ProcessState;
+  readonly pid: number | undefined;
+  /** UUID of the run, as in the journal; undefined until it reports. */
+  readonly run: string | undefined;
+  readonly version: string | undefined;
+  readonly startedMs: number | undefined;
+  readonly sessions: number;
+  /** Started again after a crash. */
+  readonly restarts: number;
+}
+
+export interface Replaced {
+  readonly process: number;
+  readonly pidBefore: number | undefined;
+  readonly pid: number | undefined;
+  /** Machines that were moved. */
+  readonly sessions: number;
+  readonly tookMs: number;
+}
+
+export interface SlotsOptions {
+  readonly config: Config;
+  readonly count: number;
+  readonly world: World;
+  readonly log: Logger;
+  /** Told of every report of a process, with its name in metrics. */
+  readonly onReport: (name: string, snapshot: ProxySnapshot) => void;
+  readonly spawn: (identity: Identity, events: ChildEvents) => ChildHandle;
+}
+
+export class Slots {
+  readonly #options: SlotsOptions;
+  readonly #doors = new Doors();
+  readonly #runs: Runs;
+  /** By number; one that is being replaced is in `#leaving`. */
+  readonly #slots: Slot[];
+  readonly #leaving = new Set<Slot>();
+  #endedRestarts = 0;
+  #sharing: Timer | undefined;
+  #awaiting: Timer | undefined;
+  #busy = '';
+  #stopped = false;
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.#runs = new Runs(options.config.data, options.world.random, () => options.count);
+    this.#slots = Array.from({ length: options.count }, (_, index) => this.#newSlot(index + 1));
+  }
+
+  #newSlot(number: number): Slot {
+    const { count, world, log, spawn, onReport } = this.#options;
+    return new Slot({
+      number,
+      name: count === 1 ? 'proxy process' : `proxy process ${number}`,
+      world,
+      spawn: (run, events) => spawn({ process: number, run }, events),
+      takeRun: () => this.#runs.take(),
+      endRun: (run) => this.#runs.end(run),
+      doors: () => this.#doors.list(),
+      firstRoom: () => (count === 1 ? undefined : AHEAD_MIN),
+      onSnapshot: (snapshot) => onReport(this.#metricsName(number), snapshot),
+      onBrought: (sessionId) => this.#brought(number, sessionId),
+      onChange: () => this.#balance(),
+      onTrouble: (sentence) => log.error(sentence),
+    });
+  }
+
+  get #all(): Slot[] {
+    return [...this.#slots, ...this.#leaving];
+  }
+
+  /** Binds the listeners and starts every process; resolves when all of them listen. Rejects with InstanceError. */
+  async start(): Promise<void> {
+    await this.#doors.open(this.#options.config.sites);
+    if (this.#stopped) return;
+    await Promise.all(this.#slots.map((slot) => slot.start(START_LIMIT_MS)));
+    if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => this.#shareHosts());
+  }
+
+  /** Where machines connect; empty when no process listens. */
+  get listening(): readonly Address[] {
+    return this.#slots.find((slot) => slot.listening.length > 0)?.listening ?? [];
+  }
+
+  get restarts(): number {
+    return this.#all.reduce((sum, { child }) => sum + child.restarts, this.#endedRestarts);
+  }
+
+  /** Metrics tell processes apart by it. */
+  #metricsName(number: number): string {
+    return this.#options.count === 1 ? 'proxy' : `proxy-${number}`;
+  }
+
+  /** Last reports of the processes that are well. */
+  reports(): (readonly [name: string, snapshot: ProxySnapshot])[] {
+    return this.#all.flatMap(({ number, snapshot }) => (snapshot === undefined ? [] : [[this.#metricsName(number), snapshot] as const]));
+  }
+
+  /** What all that report hold, as one process; undefined when none does. */
+  snapshot(): ProxySnapshot | undefined {
+    const staying = this.#slots.flatMap(({ snapshot }) => snapshot ?? []);
+    // How far splits had come has been taken over by the successor.
+    const leaving = [...this.#leaving].flatMap(({ snapshot }) => (snapshot === undefined ? [] : { ...snapshot, splits: [] }));
+    return mergeSnapshots([...staying, ...leaving]);
+  }
+
+  slots(): readonly Slot[] {
+    return this.#all;
+  }
+
+  processes(): ProcessStatus[] {
+    return this.#all.map((slot) => ({
+      process: slot.number,
+      state: slot.state,
+      pid: slot.child.pid,
+      run: slot.snapshot?.process,
+      version: slot.snapshot?.version,
+      startedMs: slot.snapshot?.startedMs,
+      sessions: slot.sessions,
+      restarts: slot.child.restarts,
+    }));
+  }
+
+  /** Machines of all processes that answer; undefined when none does within 2 s. */
+  async machines(): Promise<readonly MachineSnapshot[] | undefined> {
+    const answers = await Promise.all(this.#all.map((slot) => slot.machines()));
+    const given = answers.filter((answer) => answer !== undefined);
+    return given.length === 0 ? undefined : given.flat();
+  }
+
+  /**
+   * The system gives a connection to whichever process asks first, and that is nearly always the same one. So each may only get
+   * so far ahead of the one with the fewest sessions, and leaves what comes then to it. One that has just crashed is waited for,
+   * because it is back in a moment and its machines should be its own again; until then they wait in the system's queue.
+   */
+  #balance(): void {
+    if (this.#slots.length === 1 || this.#stopped) return;
+    const serving = this.#slots.filter(({ state }) => state === 'serving');
+    const awaited = this.#slots.filter(({ state, child }) => (state === 'down' || state === 'starting') && !child.looping && child.sinceMs < AWAIT_MS);
+    this.#awaiting?.cancel();
+    this.#awaiting = awaited.length === 0 ? undefined : this.#options.world.after(AWAIT_MS, () => this.#balance());
+    const least = awaited.length > 0 ? 0 : Math.min(...serving.map(({ sessions }) => sessions));
+    const ahead = Math.ceil(AHEAD_MIN + least * AHEAD_RATIO);
+    const alone = serving.length + awaited.length < 2;
+    for (const slot of serving) slot.makeRoom(alone ? ROOM_MAX : least + ahead, ahead / 2);
+  }
+
+  /** Each process is to count the sessions an address has at the others towards its limit. */
+  #shareHosts(): void {
+    const slots = this.#all;
+    const { sessionsPerAddressMax } = this.#options.config.limits;
+    const least = Math.min(HOSTS_LEAST_MAX, Math.max(1, Math.floor(sessionsPerAddressMax / (4 * slots.length))));
+    for (const slot of slots) {
+      const elsewhere: Record<string, number> = {};
+      for (const { hosts } of slots.filter((other) => other !== slot)) {
+        for (const [host, sessions] of Object.entries(hosts)) elsewhere[host] = (elsewhere[host] ?? 0) + sessions;
+      }
+      slot.send({ type: 'hosts', least, elsewhere });
+    }
+  }
+
+  #brought(to: number, sessionId: string): void {
+    for (const slot of this.#all) if (slot.number !== to || this.#leaving.has(slot)) slot.send({ type: 'taken', sessionId });
+  }
+
+  /**
+   * Replaces processes one by one: the new one listens before the old one's machines are moved over `overMs`. Rejects with
+   * InstanceError when a new one does not come up; the old one then goes on, and what was replaced before stays replaced.
+   */
+  restart(numbers: readonly number[], overMs: number): Promise<Replaced[]> {
+    return this.#exclusively('restart', async () => {
+      const replaced: Replaced[] = [];
+      for (const number of numbers) replaced.push(await this.#replace(number, overMs));
+      return replaced;
+    });
+  }
+
+  async #replace(number: number, overMs: number): Promise<Replaced> {
+    const { world, log } = this.#options;
+    const beganMs = world.monoMs();
+    const old = this.#slots[number - 1]!;
+    const next = this.#newSlot(number);
+    this.#leaving.add(next);
+    try {
+      await next.start(START_LIMIT_MS);
+    } catch (error) {
+      next.child.kill();
+      throw error;
+    } finally {
+      this.#leaving.delete(next);
+    }
+    this.#slots[number - 1] = next;
+    const { sessions } = old;
+    const pidBefore = old.child.pid;
+    log.info(`A new proxy process ${number} listens; the ${sessions} machines of the old one are moved over ${overMs / 1000} s.`);
+    this.#leaving.add(old);
+    await old.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS);
+    this.#leaving.delete(old);
+    this.#endedRestarts += old.child.restarts;
+    return { process: number, pidBefore, pid: next.child.pid, sessions, tookMs: Math.round(world.monoMs() - beganMs) };
+  }
+
+  /** Takes the machines away from one process and ends it. Rejects with InstanceError when no other one serves. */
+  drain(number: number, overMs: number): Promise<{ readonly sessions: number }> {
+    return this.#exclusively('drain', async () => {
+      const slot = this.#slots[number - 1]!;
+      if (!this.#slots.some((other) => other !== slot && other.state === 'serving')) {
+        throw new InstanceError(`No other process would serve the machines of process ${number}; leave out --process to empty the instance, or use restart.`);
+      }
+      const { sessions } = slot;
+      await slot.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS);
+      return { sessions };
+    });
+  }
+
+  /** Closes the listeners, so that machines turn to where else they are configured, and takes all machines away. */
+  drainAll(overMs: number): Promise<{ readonly sessions: number }> {
+    return this.#exclusively('drain', async () => {
+      const sessions = this.#slots.reduce((sum, slot) => sum + slot.sessions, 0);
+      this.#doors.close();
+      await Promise.all(this.#slots.map((slot) => slot.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS)));
+      return { sessions };
+    });
+  }
+
+  /** The numbers of all processes, or the one asked for; throws InstanceError when there is no such process. */
+  numbers(asked: number | undefined): number[] {
+    const all = this.#slots.map(({ number }) => number);
+    if (asked === undefined) return all;
+    if (all.includes(asked)) return [asked];
+    throw new InstanceError(`There is no process ${asked}; there ${all.length === 1 ? 'is process 1' : `are processes 1 to ${all.length}`}.`);
+  }
+
+  async #exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy !== '') throw new InstanceError(`A ${this.#busy} is going on; try again when it is done (\`weighbridge status\` shows it).`);
+    this.#busy = what;
+    try {
+      return await work();
+    } finally {
+      this.#busy = '';
+    }
+  }
+
+  /** Ends all processes; resolves to the numbers of those that had to be killed. */
+  async stop(): Promise<number[]> {
+    this.#stopped = true;
+    this.#close();
+    const slots = this.#all;
+    const ends = await Promise.all(slots.map(({ child }) => child.stop(STOP_LIMIT_MS)));
+    return slots.filter((_, index) => ends[index] === 'killed').map(({ number }) => number);
+  }
+
+  kill(): void {
+    this.#stopped = true;
+    this.#close();
+    for (const { child } of this.#all) child.kill();
+  }
+
+  #close(): void {
+    this.#sharing?.cancel();
+    this.#awaiting?.cancel();
+    this.#doors.close();
+    for (const slot of this.#all) slot.abandon();
+  }
+}
