@@ -224,11 +224,14 @@ function addProcesses(dashboard: DashboardBuilder): void {
     }))
     .withPanel(series({
       title: 'Restarts',
-      description: 'Child processes started again in the last hour because they ended unasked. Any is worth a look at the log: event "child ended" says why.',
+      description: 'Child processes started again in the last hour because they ended unasked. Any is worth a look at the log: event "child ended" says why. Beside them the proxy processes that do not serve at this moment, by what they do instead.',
       unit: UNIT.count,
       width: 6,
       min: 0,
-      queries: [{ expr: `sum by (instance, process) (increase(weighbridge_process_restarts_total{${HOST}}[1h]))`, legend: '{{instance}} {{process}}' }],
+      queries: [
+        { expr: `sum by (instance, process) (increase(weighbridge_process_restarts_total{${HOST}}[1h]))`, legend: '{{instance}} {{process}}' },
+        { expr: `sum by (instance, state) (weighbridge_proxy_processes{${HOST}, state!="serving"})`, legend: '{{instance}} {{state}}' },
+      ],
     }))
     .withPanel(series({
       title: 'Connections from machines',
