@@ -212,7 +212,7 @@ function addLinks(dashboard: DashboardBuilder): void {
       width: 6,
       min: 0,
       queries: [
-        { expr: `sum by (pool) (weighbridge_failover_sessions{${POOL}})`, legend: '{{pool}} failover' },
+        { expr: `sum by (pool) (weighbridge_failover_sessions{${POOL}}) or 0 * sum by (pool) (weighbridge_link_sessions{${POOL}})`, legend: '{{pool}} failover' },
         { expr: `sum by (pool) (increase(weighbridge_link_reconnects_total{${POOL}}[5m]))`, legend: '{{pool}} reconnects' },
       ],
     }))
