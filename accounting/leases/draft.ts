@@ -1,7 +1,8 @@
 /** Makes the draft of a statement: period and prices from the configuration, work from the ledger, openings from what was issued. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { localDays, midnightMs, periodDates, yearStartsMs, type LocalDay } from '../../config/calendar.ts';
-import { readInventory, type InventoryRow } from '../../config/inventory.ts';
+import { parseInventory, type InventoryRow } from '../../config/inventory.ts';
 import type { LeaseConfig } from '../../config/leases.ts';
 import type { Config } from '../../config/schema.ts';
 import { globMatches } from '../../proxy/session/routes.ts';
@@ -14,7 +15,6 @@ import { excusedTime, type ExcusedTime, type Statement as Stated } from './excus
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
 import { eventsOf, leaseHistory } from './history.ts';
-import { installedOn } from './measure.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { amendmentsWithin, isSigned, noteOf, situationAt, type Situation } from './situation.ts';
@@ -70,18 +70,18 @@ async function draftBy({ terms, stated: all }: Situation, config: Config, query:
   const stated = all.filter(({ fromMs }) => fromMs < endMs);
   const prices = pricesOf(config, days);
   if ('refused' in prices) return prices;
-  const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows.filter((row) => isUnder(terms.lease, row));
-  const installed = days.map((day) => inventory && installedOn(day, inventory));
+  const { rows: inventory, digest: inventoryDigest } = inventoryOf(config, terms.lease);
   const earnings = importedEarnings(config.data);
-  const measured = await gatherLease(book, days, terms.id, installed, earnings);
+  const excused = excusedBy(terms.lease, stated);
+  const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings });
   const before = previousOf(issued, query.period);
   return draftStatement({
-    terms, period: query.period, days: measured.days, earned: measured.earned, stated, excused: excusedBy(terms.lease, stated),
+    terms, period: query.period, gathered, inventoryDigest, stated, excused,
     carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
     opening: before?.issued.statement.balance ?? [],
     payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, measured.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`]), 'Machines seen by name are not counted per lease yet.'],
+    notes: [ATTRIBUTION, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
   });
 }
 
@@ -91,6 +91,13 @@ function earningNotes(lease: LeaseConfig, days: readonly LocalDay[], earnings: r
   const ours = earnings.filter(({ pool }) => pools.has(pool));
   const findings = earned.flatMap(({ earning, reconciliation }) => reconciliation.findings.map((finding) => `${earning.pool}, payout ${earning.payoutId}: ${finding}`));
   return [...(sharesEarnings(lease) ? uncovered(days, ours) : []), ...findings];
+}
+
+/** Rows under the lease, and what the whole file was when they were read. */
+function inventoryOf({ inventory: file }: Config, lease: LeaseConfig): { readonly rows: readonly InventoryRow[] | undefined; readonly digest: string } {
+  if (file === undefined) return { rows: undefined, digest: '' };
+  const text = readFileSync(file, 'utf8');
+  return { rows: parseInventory(text).rows.filter((row) => isUnder(lease, row)), digest: createHash('sha256').update(text).digest('hex') };
 }
 
 /** What of the stated times excuses under this lease. Suspension needs no clause: both sides have agreed to it. */

@@ -1,26 +1,86 @@
-/** Everything that a statement takes from the ledger, read as of one moment: the lease's days, and its part of what pools paid. */
+/** Everything that a statement takes from the ledger, read as of one moment: work by day, machines by hour, what ended, what pools paid. */
 import type { LocalDay } from '../../config/calendar.ts';
-import type { Book } from '../reader.ts';
+import type { InventoryRow } from '../../config/inventory.ts';
+import { leaseIds } from '../../proxy/session/leases.ts';
+import type { Book, LedgerRange, LedgerReader } from '../reader.ts';
+import { HOUR_MS, MINUTE_MS, type EndedHourRow } from '../rows.ts';
+import { unobserved } from './downtime.ts';
 import { earnedByDay, earnedParts, earnedRanges, type EarnedPart } from './earned.ts';
 import type { Earning } from './earnings.ts';
-import type { Exact } from './exact.ts';
-import { measureDays, measureRanges } from './measure.ts';
+import { msWithin, type ExcusedTime, type Span } from './excused.ts';
+import { dayNumberOf, machinesOf, type Machines } from './machines.ts';
+import { installedOn, measureDays, measureRanges, observedMinutes } from './measure.ts';
 import type { LeaseDay } from './quantities.ts';
 
 export interface Gathered {
   readonly days: readonly LeaseDay[];
   readonly earned: readonly EarnedPart[];
+  readonly machines: Machines;
+  /** Times in which nobody observed. */
+  readonly gaps: readonly Span[];
+  /** Sessions of the lease, and links of the pools that its work went to. */
+  readonly ended: readonly EndedHourRow[];
 }
 
-/**
- * @param lease Its id, which the ledger's rows name.
- * @param installed TH·day of each day by the inventory.
- */
-export function gatherLease(book: Book, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[], earnings: readonly Earning[]): Promise<Gathered> {
-  return book.read([...measureRanges(days, lease), ...earnedRanges(days, earnings)], (reader) => {
-    const measured = measureDays(reader, days, lease, installed);
-    const earned = earnedParts(reader, days, earnings, lease);
-    const byDay = earnedByDay(days.length, earned);
-    return { days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n })), earned };
+export interface GatherQuery {
+  readonly days: readonly LocalDay[];
+  readonly timezone: string;
+  readonly excused: ExcusedTime;
+  /** Rows of the inventory under the lease; undefined without one. */
+  readonly inventory: readonly InventoryRow[] | undefined;
+  readonly earnings: readonly Earning[];
+}
+
+/** @param lease Its id, which the ledger's rows name. */
+export function gatherLease(book: Book, lease: string, query: GatherQuery): Promise<Gathered> {
+  const { days, earnings } = query;
+  return book.read([...measureRanges(days, lease), ...earnedRanges(days, earnings), ...otherRanges(days, lease)], (reader) => gather(reader, lease, query));
+}
+
+function otherRanges(days: readonly LocalDay[], lease: string): LedgerRange[] {
+  const [first, last] = [days[0], days.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  return [
+    { table: 'lease_day', lease, from: dayNumberOf(first.date), to: dayNumberOf(last.date) + 1 },
+    { table: 'ended_hour', from: Math.floor(first.fromMs / HOUR_MS), to: Math.ceil(last.toMs / HOUR_MS) },
+  ];
+}
+
+function gather(reader: LedgerReader, lease: string, { days, timezone, excused, inventory, earnings }: GatherQuery): Gathered {
+  const minutes = observedMinutes(reader, days, lease);
+  const measured = measureDays(reader, days, lease, days.map((day) => inventory && installedOn(day, inventory)), minutes);
+  const earned = earnedParts(reader, days, earnings, lease);
+  const byDay = earnedByDay(days.length, earned);
+  const excuses = [...excused.curtailed, ...excused.suspended];
+  const [machineDays, endings] = otherRanges(days, lease);
+  const rows = machineDays === undefined ? [] : reader.rows('lease_day', machineDays.from, machineDays.to, lease);
+  const machines = machinesOf(rows, days, timezone, inventory, {
+    isObserved: (fromMs, toMs) => missingMs(minutes, fromMs, toMs) < MINUTE_MS,
+    isExcused: (fromMs, toMs) => msWithin(excuses, fromMs, toMs) > 0,
   });
+  return {
+    days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n })),
+    earned, machines,
+    gaps: unobserved(minutes, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 }),
+    ended: endings === undefined ? [] : endedOf([...reader.rows('ended_hour', endings.from, endings.to)], lease, poolsOf(reader, days, lease)),
+  };
+}
+
+function missingMs(minutes: ReadonlyMap<number, number>, fromMs: number, toMs: number): number {
+  let missing = 0;
+  for (let minute = Math.floor(fromMs / MINUTE_MS); minute * MINUTE_MS < toMs; minute += 1) missing += Math.max(0, MINUTE_MS - (minutes.get(minute) ?? 0));
+  return missing;
+}
+
+/** Pools that work of the lease went to. */
+function poolsOf(reader: LedgerReader, days: readonly LocalDay[], lease: string): ReadonlySet<string> {
+  const pools = new Set<string>();
+  for (const { table, from, to } of measureRanges(days, lease)) {
+    if (table === 'credited_hour' || table === 'credited_minute') for (const { pool } of reader.rows(table, from, to, lease)) pools.add(pool);
+  }
+  return pools;
+}
+
+function endedOf(rows: readonly EndedHourRow[], lease: string, pools: ReadonlySet<string>): EndedHourRow[] {
+  return rows.filter(({ what, leases, pool }) => (what === 'link' ? pools.has(pool) : leaseIds(leases).includes(lease)));
 }

@@ -16,6 +16,7 @@ class DaySums {
   /** Difficulty as text → count: thousands of rows share a handful of difficulties. */
   readonly credited = new Map<string, number>();
   readonly refused: Record<'poolStale' | 'poolOther', Map<string, number>> = { poolStale: new Map(), poolOther: new Map() };
+  readonly answers = { forwarded: 0, accepted: 0, rejected: 0, unanswered: 0 };
   readonly worth = { delivered: 0n, credited: 0n };
 }
 
@@ -72,8 +73,14 @@ export function measureRanges(days: readonly LocalDay[], lease: string): readonl
   return new Calendar(days, lease).ranges;
 }
 
+/** Minute → milliseconds of it in which at least one proxy process observed. */
+export function observedMinutes(reader: LedgerReader, days: readonly LocalDay[], lease: string): ReadonlyMap<number, number> {
+  const { all } = new Calendar(days, lease);
+  return exposures(reader.rows('observed_minute', all.from, all.to), 1);
+}
+
 /** Measures contiguous local days of a lease, in order. `installed` is TH·day of each by the inventory. */
-export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[]): LeaseDay[] {
+export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[], minutes = observedMinutes(reader, days, lease)): LeaseDay[] {
   const calendar = new Calendar(days, lease);
   const sums = days.map(() => new DaySums());
   const { from, to } = calendar.hours;
@@ -88,12 +95,14 @@ export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lea
     // A courtesy share would have had no credit either.
     if (sum !== undefined && row.verdict === 'accepted') bump(sum.unjournaled, row.exponent, row.n);
   }
-  const observed = observedMs(reader, calendar, days.length);
+  const observed = observedMs(minutes, calendar, days.length);
   return days.map((day, index) => leaseDay(day, sums[index] ?? new DaySums(), observed[index] ?? 0, installed[index]));
 }
 
 function addDelivered(sum: DaySums | undefined, row: DeliveredHourRow | DeliveredMinuteRow): void {
-  if (sum === undefined || row.verdict !== 'accepted') return;
+  if (sum === undefined) return;
+  if (row.forwarding === 'forwarded') sum.answers.forwarded += row.n;
+  if (row.verdict !== 'accepted') return;
   bump(sum.shares, row.exponent, row.n);
   sum.worth.delivered += 'worth' in row ? row.worth : BigInt(row.n) * shareWorth(powerOfTwo(row.exponent), row.nbits, row.value);
   if (row.forwarding === 'no-link' || row.forwarding === 'capped') bump(sum.noPool, row.exponent, row.n);
@@ -101,6 +110,7 @@ function addDelivered(sum: DaySums | undefined, row: DeliveredHourRow | Delivere
 
 function addCredited(sum: DaySums | undefined, row: CreditedHourRow | CreditedMinuteRow): void {
   if (sum === undefined) return;
+  sum.answers[row.verdict] += row.n;
   if (row.verdict === 'accepted') {
     bump(sum.credited, row.difficulty, row.n);
     sum.worth.credited += 'worth' in row ? row.worth : BigInt(row.n) * shareWorth(rationalOf(row.difficulty), row.nbits, row.value);
@@ -110,9 +120,9 @@ function addCredited(sum: DaySums | undefined, row: CreditedHourRow | CreditedMi
 }
 
 /** Milliseconds of each day. */
-function observedMs(reader: LedgerReader, calendar: Calendar, days: number): number[] {
+function observedMs(minutes: ReadonlyMap<number, number>, calendar: Calendar, days: number): number[] {
   const result = Array.from({ length: days }, () => 0);
-  for (const [minute, ms] of exposures(reader.rows('observed_minute', calendar.all.from, calendar.all.to), 1)) {
+  for (const [minute, ms] of minutes) {
     const day = calendar.minuteDay(minute);
     if (day !== undefined) result[day] = (result[day] ?? 0) + Math.min(ms, MINUTE_MS);
   }
@@ -133,6 +143,7 @@ function leaseDay(day: LocalDay, sums: DaySums, observed: number, installed: Exa
     worth: sums.worth.delivered,
     credited: { difficulty: byText(sums.credited), worth: sums.worth.credited },
     losses,
+    answers: sums.answers,
     observedMs: Math.min(observed, day.toMs - day.fromMs),
     installed,
   };

@@ -9,6 +9,13 @@ import { msWithin, type ExcusedTime } from './excused.ts';
 export const LOSS_CAUSES = ['poolStale', 'poolOther', 'noPool', 'unjournaled'] as const;
 export type LossCause = (typeof LOSS_CAUSES)[number];
 
+export interface Answers {
+  readonly forwarded: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly unanswered: number;
+}
+
 /** What the ledger holds of one lease and local day. */
 export interface LeaseDay {
   readonly date: string;
@@ -27,6 +34,8 @@ export interface LeaseDay {
   readonly observedMs: number;
   /** By the inventory; undefined without one. */
   readonly installed: Exact | undefined;
+  /** Shares that were sent to pools, and what those answered. */
+  readonly answers?: Answers;
   /** What pools paid for the lease's work, nano-satoshi; undefined where it is not asked for. */
   readonly earned?: bigint;
 }

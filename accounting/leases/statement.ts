@@ -2,14 +2,17 @@
 import { estimate } from '../estimate.ts';
 import { DAY_MS } from '../rows.ts';
 import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
+import { downtimes } from './downtime.ts';
 import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
+import type { Gathered } from './gathered.ts';
+import type { MachineDay, Machines } from './machines.ts';
 import { minorOf, type Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
-import { LOSS_CAUSES, type DayQuantities, type LeaseDay } from './quantities.ts';
+import { LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
 import type { AmendmentNote } from './situation.ts';
-import { digestOf, type LeaseTerms } from './terms.ts';
+import { digestOf, partyName, type LeaseTerms } from './terms.ts';
 import { placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
 
 const STATEMENT_FORMAT = 'weighbridge-statement/1';
@@ -19,14 +22,15 @@ const QUANTITY_PLACES = 6;
 
 export interface StatementInput {
   readonly terms: LeaseTerms;
+  /** What the ledger says of the days. */
+  readonly gathered: Gathered;
   /** As asked for: `2026-11`. */
   readonly period: string;
-  readonly days: readonly LeaseDay[];
   readonly excused: ExcusedTime;
   readonly stated: readonly Stated[];
   readonly carriedIn: Exact;
-  /** The lease's part of what pools paid. */
-  readonly earned: readonly EarnedPart[];
+  /** SHA-256 of the inventory's file, hex; '' without one. */
+  readonly inventoryDigest: string;
   readonly prices: readonly DayPrice[];
   /** Closing balances of the statement before. */
   readonly opening: readonly Balance[];
@@ -61,10 +65,12 @@ export interface Balance {
 
 /** An unsigned draft. Plain JSON: every figure is text or a whole number. docs/leases.md describes the fields. */
 export function draftStatement(input: StatementInput) {
-  const { terms, days } = input;
+  const { terms, gathered } = input;
+  const { days, machines } = gathered;
   const valued = valueLease(terms.lease, days, input.excused, input.carriedIn);
   const { lease } = terms;
   const [first, last] = [days[0], days.at(-1)];
+  const down = downtimes(gathered.gaps, machines.stretches, gathered.ended, input.stated, (party) => partyName(terms, party));
   return {
     format: STATEMENT_FORMAT,
     number: 'draft',
@@ -77,6 +83,7 @@ export function draftStatement(input: StatementInput) {
     period: { name: input.period, from: iso(first?.fromMs ?? 0), to: iso(last?.toMs ?? 0), timezone: lease.timezone, days: days.length },
     contracted: rateText(lease.contracted),
     termsDigest: digestOf(terms),
+    inventoryDigest: input.inventoryDigest,
     terms: leaseSentences(terms),
     contract: terms,
     netDue: valued.net.map(({ payer, payee, currency, amount }) => ({ payer, payee, currency, amount: minorText(amount, placesOf(currency)) })),
@@ -84,20 +91,23 @@ export function draftStatement(input: StatementInput) {
     payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
     components: componentsOf(valued.lines),
     service: valued.service.map(serviceOf),
-    days: valued.days.map((day, index) => dayOf(day, days[index])),
-    total: totalOf(valued.days, days),
+    days: valued.days.map((day, index) => dayOf(day, days[index], machines.days[index])),
+    total: totalOf(valued.days, days, machines),
     losses: lossesOf(terms, valued.days),
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
     lines: valued.lines.map((line) => lineOf(line, input.prices)),
     entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
-    earnings: input.earned.map((part) => earningOf(part, days[part.day]?.date ?? '')),
+    earnings: gathered.earned.map((part) => earningOf(part, days[part.day]?.date ?? '')),
     carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
     carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
     prices: input.prices.map((price) => ({ ...price })),
     stated: input.stated.map(({ fromMs, toMs, what, by, reason, document }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document })),
     amendments: input.amendments ?? [],
     unamended: input.unamended ?? null,
-    completeness: [...completeness(valued.days), ...input.notes],
+    downtime: down.list.map(({ fromMs, toMs, observed, stated }) => ({ from: iso(fromMs), to: iso(toMs), observed, stated })),
+    unlisted: machines.unlisted.map(({ worker, from, to, delivered }) => ({ worker, from, to, delivered: quantity(delivered) })),
+    silent: machines.silent.map(({ serial, worker }) => ({ serial, worker })),
+    completeness: [...completeness(valued.days), ...answerNotes(days), ...machineNotes(machines), ...down.notes, ...input.notes],
   };
 }
 
@@ -144,19 +154,24 @@ function earningOf({ earning, ourWork, allWork, share, reconciliation }: EarnedP
   };
 }
 
-function dayOf(day: DayQuantities, measured: LeaseDay | undefined) {
+function dayOf(day: DayQuantities, measured: LeaseDay | undefined, machines: MachineDay | undefined) {
   return {
     date: day.date,
     hours: decimalText(exact(BigInt(day.toMs - day.fromMs), 3_600_000n), 4),
     contracted: quantity(day.contracted),
     owed: quantity(day.owed),
     installed: day.installed === undefined ? null : quantity(day.installed),
-    seen: null,
+    seen: machines?.seen === undefined ? null : quantity(machines.seen),
     delivered: quantity(day.delivered),
     ...intervalOf(measured?.shares ?? new Map<number, number>()),
     credited: quantity(day.credited),
     settled: quantity(day.settled),
     ratio: ratioText(day.settled, day.owed),
+    shares: sharesOf(measured?.shares ?? new Map<number, number>()),
+    ...(measured?.answers ?? NO_ANSWERS),
+    ...availabilityOf(machines === undefined ? [] : [machines]),
+    losses: Object.fromEntries(LOSS_CAUSES.map((cause) => [cause, quantity(day.losses[cause])])),
+    expected: minorText(floor(exact(day.worth, 10n ** 9n)), placesOf('BTC')),
     curtailedHours: decimalText(exact(BigInt(day.curtailedMs), 3_600_000n), 4),
     suspendedHours: decimalText(exact(BigInt(day.suspendedMs), 3_600_000n), 4),
     observedHours: decimalText(exact(BigInt(Math.round(day.observedMs)), 3_600_000n), 4),
@@ -174,7 +189,7 @@ function ratioText(settled: Exact, owed: Exact): string | null {
   return owed.numerator === 0n ? null : decimalText(over(settled, owed), 6);
 }
 
-function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[]) {
+function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[], machines: Machines) {
   const sum = (of: (day: DayQuantities) => Exact): Exact => total(days.map(of));
   const shares = new Map<number, number>();
   for (const day of measured) for (const [exponent, n] of day.shares) shares.set(exponent, (shares.get(exponent) ?? 0) + n);
@@ -184,14 +199,41 @@ function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[]) 
     contracted: quantity(sum((day) => day.contracted)),
     owed: quantity(owed),
     installed: installed === undefined ? null : quantity(installed),
-    seen: null,
+    seen: machines.days.some(({ seen }) => seen === undefined) ? null : quantity(total(machines.days.flatMap(({ seen }) => seen ?? []))),
     delivered: quantity(sum((day) => day.delivered)),
     ...intervalOf(shares),
     credited: quantity(sum((day) => day.credited)),
     settled: quantity(settled),
     ratio: ratioText(settled, owed),
-    shares: [...shares.values()].reduce((a, b) => a + b, 0),
+    shares: sharesOf(shares),
+    ...answersOf(measured),
+    ...availabilityOf(machines.days),
+    expected: minorText(floor(exact(days.reduce((worth, day) => worth + day.worth, 0n), 10n ** 9n)), placesOf('BTC')),
+    curtailedHours: hoursText(days.reduce((ms, { curtailedMs }) => ms + curtailedMs, 0)),
+    suspendedHours: hoursText(days.reduce((ms, { suspendedMs }) => ms + suspendedMs, 0)),
+    observedHours: hoursText(Math.round(days.reduce((ms, { observedMs }) => ms + observedMs, 0))),
   };
+}
+
+function hoursText(ms: number): string {
+  return decimalText(exact(BigInt(ms), 3_600_000n), 4);
+}
+
+function sharesOf(counts: ReadonlyMap<number, number>): number {
+  return [...counts.values()].reduce((a, b) => a + b, 0);
+}
+
+const NO_ANSWERS: Answers = { forwarded: 0, accepted: 0, rejected: 0, unanswered: 0 };
+
+function answersOf(days: readonly LeaseDay[]): Answers {
+  const sum = (key: keyof Answers): number => days.reduce((n, { answers }) => n + (answers?.[key] ?? 0), 0);
+  return { forwarded: sum('forwarded'), accepted: sum('accepted'), rejected: sum('rejected'), unanswered: sum('unanswered') };
+}
+
+/** Machine-hours that were observed and not excused, and the part of them in which half of the plate was reached. */
+function availabilityOf(days: readonly MachineDay[]) {
+  const [slots, available] = [days.reduce((n, day) => n + day.slots, 0), days.reduce((n, day) => n + day.available, 0)];
+  return { machineHours: slots, availability: slots === 0 ? null : decimalText(exact(BigInt(available), BigInt(slots)), 6) };
 }
 
 function serviceOf({ date, target, ratio, noise, shortfall, points, credit }: Valuation['service'][number]) {
@@ -242,6 +284,21 @@ function componentsOf(lines: readonly Line[]) {
     quantity: decimalText(sum, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES), unit: line.unit, unitPrice: line.unitPrice,
     currency: line.currency, amount: minorText(amount, placesOf(line.currency)),
   }));
+}
+
+function answerNotes(days: readonly LeaseDay[]): string[] {
+  const { forwarded, accepted, rejected, unanswered } = answersOf(days);
+  const left = forwarded - accepted - rejected - unanswered;
+  return [left === 0 ? 'Every forwarded share is accepted, rejected or unanswered.' : `Of the forwarded shares ${left} have no answer on record, not even that none came.`];
+}
+
+/** What the inventory and the names that worked say of each other. */
+function machineNotes({ unlisted, silent }: Machines): string[] {
+  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+  return [
+    ...(unlisted.length === 0 ? [] : [`Worked under the lease and in no row of the inventory: ${some(unlisted.map(({ worker }) => worker))}.`]),
+    ...(silent.length === 0 ? [] : [`Installed, and their names found no share: ${some(silent.map(({ serial, worker }) => `${serial} (${worker})`))}.`]),
+  ];
 }
 
 /** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */

@@ -74,10 +74,11 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
 export async function verifyFigures({ statement }: IssuedStatement, book: Book): Promise<Finding[]> {
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
-  const measured = await gatherLease(book, days, contract.id, days.map(() => undefined), statement.earnings.map(importedAs));
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
+  const excused = excusedBy(contract.lease, stated);
+  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs) });
   const fresh = draftStatement({
-    terms: contract, period: period.name, days: measured.days, earned: measured.earned, stated, excused: excusedBy(contract.lease, stated), carriedIn: decimal(statement.carriedIn),
+    terms: contract, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
     prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
   });
   const unlike = [
@@ -97,7 +98,7 @@ function importedAs(row: StatementDraft['earnings'][number]): Earning {
   return { pool, account, scheme, poolWork, paidAt, txid, payoutId, fromMs: Date.parse(row.from), toMs: Date.parse(row.to), gross: nano(row.gross), fee: nano(row.fee), net: nano(row.net) };
 }
 
-/** What the ledger decides of a day; what is installed comes from the inventory, which may have changed since. */
+/** What the ledger alone decides of a day; what machines are comes from the inventory, whose digest the statement has. */
 function figures(day: StatementDraft['days'][number] | undefined): string {
-  return day === undefined ? '' : digestOf({ ...day, installed: null });
+  return day === undefined ? '' : digestOf({ ...day, installed: null, seen: null, machineHours: null, availability: null });
 }

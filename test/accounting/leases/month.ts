@@ -1,5 +1,6 @@
 /** A ledger of a month, hour by hour, for statements: what was delivered, credited and refused, and what was observed. */
-import { emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../../accounting/rows.ts';
+import { dateAt, midnightMs } from '../../../config/calendar.ts';
+import { DAY_MS, emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../../accounting/rows.ts';
 import { Store } from '../../../accounting/store.ts';
 import { powerOfTwo, shareWorth } from '../../../accounting/worth.ts';
 import { seededRandom } from '../../../config/world.ts';
@@ -14,6 +15,10 @@ export interface MonthOptions {
   /** Hours that nobody observed. */
   readonly dark?: (hour: number) => boolean;
   readonly seed?: number;
+  /** Names that share the work of each hour alike, as far as they work in it; days are those of `zone`. */
+  readonly machines?: { readonly zone: string; readonly workers: readonly string[]; readonly works: (worker: number, hour: number) => boolean };
+  /** Sessions that end at one moment. */
+  readonly ends?: readonly { readonly atMs: number; readonly n: number; readonly reason: string }[];
 }
 
 const EXPONENT = 19;
@@ -47,12 +52,35 @@ function monthRows(options: MonthOptions): Deltas {
     if (forwarded > 0) deltas.delivered_hour.set(`${hour} b`, { ...shared, forwarding: 'forwarded', n: forwarded, worth: each * BigInt(forwarded) });
     if (forwarded > stale) deltas.credited_hour.set(`${hour} a`, { ...credit, verdict: 'accepted', n: forwarded - stale, worth: each * BigInt(4 * (forwarded - stale)) });
     if (stale > 0) deltas.credited_hour.set(`${hour} b`, { ...credit, verdict: 'rejected', reason: 'stale', n: stale, worth: 0n });
+    addMachines(deltas, options, hour, n);
     for (let minute = hour * 60; minute < hour * 60 + 60; minute += 1) {
       const fromMs = minute * MINUTE_MS;
       deltas.observed_minute.set(`${minute}`, { minute, run: common.run, process: '01234567', observed_ms: MINUTE_MS, first_ms: fromMs, last_ms: fromMs + MINUTE_MS });
     }
   }
+  for (const { atMs, n, reason } of options.ends ?? []) {
+    const row = { hour: Math.floor(atMs / HOUR_MS), run: common.run, what: 'session', site: common.site, leases: common.leases, pool: '', reason, n, first_ms: atMs, last_ms: atMs + 2500 } as const;
+    deltas.ended_hour.set(`${atMs} ${reason}`, row);
+  }
   return deltas;
+}
+
+/** The first works a little more, so that the sum is the hour's. */
+function addMachines(deltas: Deltas, { machines, leases }: MonthOptions, hour: number, n: number): void {
+  if (machines === undefined) return;
+  const working = machines.workers.filter((_, index) => machines.works(index, hour));
+  const date = dateAt(hour * HOUR_MS, machines.zone);
+  const slot = (hour * HOUR_MS - midnightMs(date, machines.zone)) / HOUR_MS;
+  const day = Date.parse(`${date}T00:00Z`) / DAY_MS;
+  working.forEach((worker, index) => {
+    const share = Math.floor(n / working.length) + (index === 0 ? n % working.length : 0);
+    if (share === 0) return;
+    for (const lease of leases.split(',')) {
+      const key = `${day} ${lease} ${worker}`;
+      const row = deltas.lease_day.get(key) ?? { day, run: '0123456789ab', lease, worker, exponent: EXPONENT, n: 0, first_ms: hour * HOUR_MS + 9000, last_ms: 0, slots: 0n };
+      deltas.lease_day.set(key, { ...row, n: row.n + share, last_ms: hour * HOUR_MS + HOUR_MS - 4000 - index * 100, slots: row.slots + (BigInt(share) << BigInt(32 * slot)) });
+    }
+  });
 }
 
 /** Puts months into the ledger of a data directory. */

@@ -2,7 +2,7 @@
 import { excusedBy } from '../../../accounting/leases/draft.ts';
 import type { Statement as Stated } from '../../../accounting/leases/excused.ts';
 import { ZERO } from '../../../accounting/leases/exact.ts';
-import { installedOn, measureDays, measureRanges } from '../../../accounting/leases/measure.ts';
+import { gatherLease } from '../../../accounting/leases/gathered.ts';
 import { draftStatement, type StatementDraft } from '../../../accounting/leases/statement.ts';
 import { leaseTerms } from '../../../accounting/leases/terms.ts';
 import { LocalBook } from '../../../accounting/local-book.ts';
@@ -30,7 +30,14 @@ export function writeWorkedMonth(dataDir: string): void {
   const [off, on] = [CURTAILED.fromMs / HOUR_MS, CURTAILED.toMs / HOUR_MS];
   const rate = (hour: number): number => (hour >= off && hour < on ? 0 : hour < fire ? 12.55e15 : 6.25e15);
   const retarget = at('2026-11-19', 6) / HOUR_MS;
-  writeMonth(dataDir, { fromMs: FROM_MS, toMs: TO_MS, leases: 'acme-leaseback', rate, nbits: (hour) => (hour < retarget ? 0x17023a04 : NBITS_AFTER) });
+  const workers = Array.from({ length: 54 }, (_, index) => `acme.${index + 1}`);
+  const machines = { zone: ZONE, workers, works: (worker: number, hour: number) => hour < fire || worker >= 27 };
+  const ends = [
+    { atMs: CURTAILED.fromMs + 1200, n: 54, reason: 'closed by the machine' },
+    { atMs: at('2026-11-12', 12) + 2300, n: 27, reason: 'read ECONNRESET' },
+  ];
+  writeMonth(dataDir, {
+    machines, ends, fromMs: FROM_MS, toMs: TO_MS, leases: 'acme-leaseback', rate, nbits: (hour) => (hour < retarget ? 0x17023a04 : NBITS_AFTER) });
 }
 
 /** The month's draft, with what was stated by then. */
@@ -40,7 +47,8 @@ export async function workedDraft(config: Config, dataDir: string, stated: reado
   const days = localDays(FROM_MS, TO_MS, ZONE);
   const { rows } = parseInventory(INVENTORY);
   const book = LocalBook.open(dataDir);
-  const measured = await book.read(measureRanges(days, 'acme-leaseback'), (reader) => measureDays(reader, days, 'acme-leaseback', days.map((day) => installedOn(day, rows))));
+  const excused = excusedBy(terms.lease, stated);
+  const gathered = await gatherLease(book, terms.id, { days, timezone: ZONE, excused, inventory: rows, earnings: [] });
   book.close();
-  return draftStatement({ terms, period: '2026-11', days: measured, earned: [], stated, excused: excusedBy(terms.lease, stated), carriedIn: ZERO, prices: [], opening: [], payments: [], notes: [] });
+  return draftStatement({ terms, period: '2026-11', gathered, stated, excused, inventoryDigest: '', carriedIn: ZERO, prices: [], opening: [], payments: [], notes: [] });
 }
