@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/fault/long/*.long.ts'],
-    globalSetup: ['test/redis-setup.ts'],
+    globalSetup: ['test/servers-setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 60_000,
     // Faults are timed by the seed: two files at once would disturb each other's load.

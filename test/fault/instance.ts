@@ -51,9 +51,9 @@ export interface InstanceOptions {
   readonly redisUrl?: string;
 }
 
-/** A new directory below the system's temporary one, removed by `cleanup`. */
-export function makeDirectory(cleanup: Cleanup): string {
-  const directory = mkdtempSync(join(tmpdir(), 'weighbridge-fault-'));
+/** A new directory below `parent`, the system's temporary one unless given; removed by `cleanup`. */
+export function makeDirectory(cleanup: Cleanup, parent = tmpdir()): string {
+  const directory = mkdtempSync(join(parent, 'weighbridge-fault-'));
   cleanup.add(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
@@ -71,7 +71,8 @@ function configurationFile(dataDir: string): string {
   return join(dataDir, 'weighbridge.yaml');
 }
 
-function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl, processes = 1 }: InstanceOptions): string {
+/** The configuration of an instance, in its data directory. */
+export function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl, processes = 1 }: InstanceOptions): string {
   const file = configurationFile(dataDir);
   const yaml = `
 data: ${JSON.stringify(dataDir)}

@@ -8,6 +8,7 @@ import { until } from './waiting.ts';
 /** How long a fault lasts, unless its name says otherwise. */
 const BRIEF_MS = 1200;
 const LIMIT_MS = 60_000;
+const SLOTS_MOVED_MAX = 15;
 
 export type Fault = (scenario: Scenario) => Promise<unknown>;
 
@@ -41,10 +42,14 @@ async function storm(scenario: Scenario, ms: number, each: () => Promise<unknown
   }
 }
 
-async function living(scenario: Scenario): Promise<RedisNode> {
-  const nodes = scenario.rig.nodes.filter(({ pid }) => pid > 0);
+async function mastersOf(all: readonly RedisNode[]): Promise<RedisNode[]> {
+  const nodes = all.filter(({ pid }) => pid > 0);
   const roles = await Promise.all(nodes.map(async ({ client }) => String((await client.call('ROLE') as unknown[])[0])));
-  return scenario.pick(nodes.filter((_, index) => roles[index] === 'master'));
+  return nodes.filter((_, index) => roles[index] === 'master');
+}
+
+async function living(scenario: Scenario): Promise<RedisNode> {
+  return scenario.pick(await mastersOf(scenario.rig.nodes));
 }
 
 /** Done to a master of any topology. */
@@ -84,6 +89,8 @@ export const SINGLE_FAULTS = {
     await scenario.wait(BRIEF_MS);
     await scenario.rig.first.start();
   },
+  // A new connection waits until a server has loaded; only one that stands already meets LOADING.
+  'it loads its commands again': ({ rig }) => rig.first.client.call('DEBUG', 'LOADAOF'),
   'it becomes read-only': async (scenario) => {
     const { client } = scenario.rig.first;
     // Nobody listens there, so it keeps its data.
@@ -142,7 +149,7 @@ export async function loseMaster(scenario: Scenario): Promise<void> {
   const node = await living(scenario);
   const others = scenario.rig.nodes.filter((other) => other !== node);
   await node.stop();
-  await until('a replica has taken over', async () => (await clusterStates(others)).every((text) => text.includes('cluster_state:ok')) && (await countMasters(others)) === 3, LIMIT_MS);
+  await until('a replica has taken over', async () => (await clusterStates(others)).every((text) => text.includes('cluster_state:ok')) && (await mastersOf(others)).length === 3, LIMIT_MS);
   await scenario.answers(20);
   await node.start();
   await until('the dead node follows', async () => (await node.client.info('replication')).includes('master_link_status:up'), LIMIT_MS);
@@ -152,29 +159,35 @@ function clusterStates(nodes: readonly RedisNode[]): Promise<string[]> {
   return Promise.all(nodes.filter(({ pid }) => pid > 0).map(async ({ client }) => String(await client.cluster('INFO'))));
 }
 
-async function countMasters(nodes: readonly RedisNode[]): Promise<number> {
-  const roles = await Promise.all(nodes.filter(({ pid }) => pid > 0).map(async ({ client }) => client.info('replication')));
-  return roles.filter((text) => text.includes('role:master')).length;
-}
-
-/** Slots that hold keys wander from one master to another, key by key: publishers meet MOVED and ASK. */
+/**
+ * Slots that hold keys wander from one master to another, key by key, and stay between them for a while: publishers meet ASK,
+ * TRYAGAIN and MOVED.
+ */
 export async function moveSlots(scenario: Scenario): Promise<void> {
-  const nodes = scenario.rig.nodes.filter(({ pid }) => pid > 0);
-  const roles = await Promise.all(nodes.map(async ({ client }) => String((await client.call('ROLE') as unknown[])[0])));
-  const masters = nodes.filter((_, index) => roles[index] === 'master');
+  const masters = await mastersOf(scenario.rig.nodes);
   const from = scenario.pick(masters);
   const to = scenario.pick(masters.filter((node) => node !== from));
   const [fromId = '', toId = ''] = await Promise.all([from, to].map(async ({ client }) => String(await client.call('CLUSTER', 'MYID'))));
   const slots = new Set(await Promise.all((await from.client.keys('wb:{*')).map(async (key) => String(await from.client.cluster('KEYSLOT', key)))));
-  for (const slot of [...slots].slice(0, 15)) {
+  const moving = [...slots].slice(0, SLOTS_MOVED_MAX);
+  await Promise.all(moving.map(async (slot) => {
     await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
     await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+  }));
+  const emptied = async (slot: string): Promise<void> => {
     for (;;) {
       const [key] = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, '1')) as string[];
-      if (key === undefined) break;
+      if (key === undefined) return;
       await from.client.call('MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000');
-      await scenario.wait(5);
+      await scenario.wait(scenario.between(0, 40));
     }
+  };
+  await Promise.all(moving.map(emptied));
+  await scenario.wait(BRIEF_MS);
+  // Until a slot is given away for good, single keys may still be written to it here.
+  for (const slot of moving) {
+    await emptied(slot);
     for (const { client } of [to, from]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
   }
+  await scenario.wait(BRIEF_MS);
 }

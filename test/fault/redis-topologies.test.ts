@@ -1,7 +1,7 @@
-/** Failovers under load: Sentinels promote a replica that had stopped copying; three hosts share a Cluster that loses a master. */
+/** Failovers under load: Sentinels promote a replica that had stopped copying; three hosts share a Cluster whose slots move and that loses a master. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { failOverToStale, loseMaster } from './redis-faults.ts';
-import { Scenario } from './scenario.ts';
+import { failOverToStale, loseMaster, moveSlots } from './redis-faults.ts';
+import { errorsMet, Scenario } from './scenario.ts';
 import { Cleanup } from './waiting.ts';
 
 const cleanup = new Cleanup();
@@ -17,9 +17,12 @@ describe('failovers under load', () => {
     await scenario.finish();
   }, 120_000);
 
-  it('in a Cluster that three proxies on addresses of their own publish to, while a master dies', async () => {
+  it('in a Cluster that three proxies on addresses of their own publish to, while slots move and a master dies', async () => {
     const scenario = await Scenario.begin({ topology: 'cluster', hosts: 3, seed: 204, machines: 16, ownAddresses: true }, cleanup);
     await scenario.answers(80);
+    await moveSlots(scenario);
+    const met = await Promise.all(scenario.rig.nodes.map(errorsMet));
+    for (const code of ['ASK', 'MOVED']) expect(met.reduce((sum, errors) => sum + (errors[code] ?? 0), 0)).toBeGreaterThan(0);
     await loseMaster(scenario);
     await scenario.answers(40);
     await scenario.nothingLost();

@@ -9,9 +9,9 @@ import { openPublisher } from '../../accounting/redis/open.ts';
 import { realWorld, seededRandom, type Random } from '../../config/world.ts';
 import { FaultProxy } from '../rig/fault-proxy.ts';
 import { RedisRig } from '../rig/redis.ts';
-import { configurationOf, freePort, Instance, makeDirectory, type InstanceOptions } from './instance.ts';
+import { freePort, Instance, makeDirectory, type InstanceOptions } from './instance.ts';
 import { Load } from './load.ts';
-import { expectSharedBooks, lost, untilNothingLost } from './shared-books.ts';
+import { expectSharedBooks, lost, sharedLedger, untilNothingLost } from './shared-books.ts';
 import { until, type Cleanup } from './waiting.ts';
 
 export type Topology = 'single' | 'sentinel' | 'cluster';
@@ -31,11 +31,11 @@ export interface ScenarioOptions {
 
 const MACHINES = 30;
 const SETTLE_LIMIT_MS = 60_000;
-/**
- * The file of commands is read slowly enough after a restart, and interrupted often enough, that clients meet a server which
- * is loading.
- */
-const SERVER = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--key-load-delay', '50', '--loading-process-events-interval-bytes', '1024'];
+/** The file of commands is read slowly enough, and interrupted often enough, that clients meet a server which is loading. */
+const SERVER = [
+  '--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--enable-debug-command', 'yes',
+  '--key-load-delay', '300', '--loading-process-events-interval-bytes', '1024',
+];
 
 /** In each data directory: what the clock is wrong by, and whether the disk is full. */
 const FAULT_FILES = { wallStep: 'wall-step', fullWhile: 'disk-full' } as const;
@@ -158,6 +158,12 @@ export class Scenario {
   }
 }
 
+/** Errors that a server has answered since its start, by their first word. */
+export async function errorsMet({ client }: RedisNode): Promise<Record<string, number>> {
+  const info = await client.info('errorstats');
+  return Object.fromEntries([...info.matchAll(/^errorstat_(\w+):count=(\d+)/gm)].map(([, code = '', count]) => [code, Number(count)]));
+}
+
 async function startRedis(topology: Topology): Promise<RedisRig> {
   if (topology === 'cluster') return RedisRig.cluster();
   return topology === 'sentinel' ? RedisRig.sentinel() : RedisRig.single(SERVER);
@@ -182,10 +188,8 @@ async function startSite({ seed, machines = MACHINES, ownAddresses = false, cloc
 
 /** Folds a stopped host's journals to their end and publishes what is due, as its next start would. */
 export async function settle(dataDir: string, rig: RedisRig): Promise<void> {
-  const { redis } = configurationOf(dataDir);
-  if (redis === undefined) throw new Error(`${dataDir} shares no ledger`);
   const accountant = Accountant.open({ dataDir, world: realWorld });
-  const publisher = openPublisher(redis, dataDir, realWorld);
+  const publisher = openPublisher(sharedLedger(dataDir, rig), dataDir, realWorld);
   // Turns without hurry compare what was published before.
   let hurry = true;
   let missing: string[] = [];

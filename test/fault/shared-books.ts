@@ -9,6 +9,8 @@ import { encodeRow, indexKey, ownerText } from '../../accounting/redis/keys.ts';
 import { Store } from '../../accounting/store.ts';
 import type { UnitSum } from '../../accounting/unit-book.ts';
 import { BUCKET_TABLES, groupValues, LAYOUTS, SHARD_BITS } from '../../accounting/units.ts';
+import { readRedisUrl } from '../../config/redis-url.ts';
+import type { RedisConfig } from '../../config/schema.ts';
 import type { MachineRecord } from '../rig/fleet.ts';
 import type { RedisRig } from '../rig/redis.ts';
 import { expectTrueBooks, totals, type Books } from './books.ts';
@@ -62,6 +64,14 @@ function embedded(dataDirs: readonly string[]): Map<UnitName, Unit> {
     });
   }
   return found;
+}
+
+/** A host's shared ledger as configured, reached without anything on the way. */
+export function sharedLedger(dataDir: string, { url }: RedisRig): RedisConfig {
+  const { redis } = configurationOf(dataDir);
+  const address = readRedisUrl(url);
+  if (redis === undefined || typeof address === 'string') throw new Error(`${dataDir} shares no ledger`);
+  return { ...redis, url: address };
 }
 
 /** A hash as it lies in Redis. */
@@ -180,8 +190,7 @@ export async function expectSharedBooks(rig: RedisRig, hosts: readonly Host[]): 
   expect(await differences(rig, dataDirs)).toEqual([]);
   const accepted = dataDirs.reduce((sum, dataDir) => sum + (totals(dataDir).get('accepted') ?? 0), 0);
   expect(await acceptedIn(rig)).toEqual({ delivered_minute: accepted, delivered_hour: accepted, delivered_day: accepted, worker_hour: accepted });
-  const { redis } = configurationOf(dataDirs[0] ?? '');
-  const report = await audit({ dataDir: dataDirs, threads: 0, ...(redis === undefined ? {} : { shared: redis }) });
+  const report = await audit({ dataDir: dataDirs, threads: 0, shared: sharedLedger(dataDirs[0] ?? '', rig) });
   expect(report).toMatchObject({ ok: true, differences: [], shared: { underWay: 0 } });
   return books;
 }

@@ -6,9 +6,9 @@ import { audit } from '../../accounting/audit.ts';
 import { journalDirectory } from '../../accounting/store.ts';
 import { realWorld } from '../../config/world.ts';
 import { totals } from './books.ts';
-import { configurationOf, makeDirectory } from './instance.ts';
+import { makeDirectory } from './instance.ts';
 import { Scenario, settle } from './scenario.ts';
-import { acceptedIn, differences } from './shared-books.ts';
+import { acceptedIn, differences, sharedLedger } from './shared-books.ts';
 import { Cleanup, until } from './waiting.ts';
 
 /** The product's wall clock: a minute passes in a second. */
@@ -57,7 +57,7 @@ describe('hosts of a shared ledger', () => {
     // What was told true before the restoration is there, with what was told after it, each once.
     expect(all).toEqual(Object.fromEntries(Object.entries(published ?? {}).map(([table, n]) => [table, n + since])));
     expect(totals(dataDir).get('accepted')).toBeLessThan(all.delivered_minute);
-    const report = await audit({ dataDir, threads: 0, shared: configurationOf(dataDir).redis });
+    const report = await audit({ dataDir, threads: 0, shared: sharedLedger(dataDir, scenario.rig) });
     expect(report.ok).toBe(false);
     expect(new Set(report.differences.map(({ kind }) => kind))).toEqual(new Set(['shared-row']));
     expect(report.differences[0]?.message).toMatch(/counts what their journals do not show/);

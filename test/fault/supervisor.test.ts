@@ -56,6 +56,22 @@ describe('the supervisor', () => {
     await expectTrueBooks(options.dataDir, load.records());
   }, 60_000);
 
+  it('that stands still for a while is not missed: machines mine on, and it answers again afterwards', async () => {
+    const { load, options } = await prepare(111);
+    const instance = await ApartInstance.start(options, cleanup);
+    await load.connect(options.port, 111);
+    await load.answers(100);
+    await instance.processes.stopped([instance.pid]);
+    await load.answers(600);
+    instance.processes.signal(instance.pid, 'SIGCONT');
+    await instance.caughtUp();
+    await load.rest();
+    expect(load.disconnects).toBe(0);
+    await instance.end('SIGINT');
+    const { counted, untold } = await expectTrueBooks(options.dataDir, load.records());
+    expect({ counted, untold }).toEqual({ counted: load.answeredTrue, untold: 0 });
+  }, 60_000);
+
   it('is outlived by an accountant that stood still: two of them fold into one ledger, and nothing counts twice', async () => {
     const { load, options } = await prepare(107);
     const first = await ApartInstance.start(options, cleanup);
