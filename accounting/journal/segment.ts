@@ -131,13 +131,18 @@ function encodeHead(header: SegmentHeader, live: Iterable<Fact>): ByteWriter {
   MAGIC.copy(head.bytes);
   head.length = MAGIC.length;
   writeHeader(header, head);
-  for (const fact of live) {
-    const start = beginRecord(head);
-    encodeFact(fact, head);
-    const typeAt = start + FRAME_BYTES;
-    head.bytes[typeAt] = (head.bytes[typeAt] ?? 0) | LIVE_FLAG;
-    endRecord(head, start);
-  }
+  encodeLive(live, head);
   writeHeader(header, head);
   return head;
+}
+
+/** Appends facts as repeated ones: they give context and count nothing. */
+export function encodeLive(live: Iterable<Fact>, to: ByteWriter): void {
+  for (const fact of live) {
+    const start = beginRecord(to);
+    encodeFact(fact, to);
+    const typeAt = start + FRAME_BYTES;
+    to.bytes[typeAt] = (to.bytes[typeAt] ?? 0) | LIVE_FLAG;
+    endRecord(to, start);
+  }
 }

@@ -18,7 +18,7 @@ import type { SegmentHeader } from './format.ts';
 import { realFs } from './fs.ts';
 import type { JournalFs } from './fs.ts';
 import { processStart } from './liveness.ts';
-import { OutputSegment } from './segment.ts';
+import { encodeLive, OutputSegment } from './segment.ts';
 import type { WriterOptions, WriterStats } from './writer-types.ts';
 
 export type { WriterOptions, WriterStats } from './writer-types.ts';
@@ -185,7 +185,9 @@ export class JournalWriter {
       else this.fail(batch);
       batch.clear();
       this.spare = batch;
-      if (this.waiting === 0) this.reportRefused();
+      if (this.waiting > 0 || this.refusedCount === 0) continue;
+      if (this.state === 'open') this.repeatLive();
+      this.reportRefused();
     }
     this.running = undefined;
   }
@@ -301,16 +303,28 @@ export class JournalWriter {
 
   private async tryAgain(): Promise<void> {
     try {
+      const before = this.sequence;
       const segment = await this.newSegment();
       if (this.state === 'closed') return await segment.close();
       this.segment = segment;
-      this.reportRefused();
+      if (this.sequence > before) this.repeatLive();
       this.state = 'open';
+      this.reportRefused();
       this.lastRefusal = '';
     } catch (error) {
       await this.abandon(error);
       if (this.state !== 'closed') this.retry = this.options.world.after(RETRY_MS, () => void this.tryAgain());
     }
+  }
+
+  /**
+   * Among refused facts may be a job, a session or a name that later shares refer to and that no head holds: a segment's was
+   * written before, or is being written. So all that is live now goes before the next fact.
+   */
+  private repeatLive(): void {
+    encodeLive(this.options.live(), this.gather.records);
+    this.gather.from = this.sequence + 1;
+    this.gather.to = this.sequence;
   }
 
   private async measureFreeSpace(): Promise<void> {

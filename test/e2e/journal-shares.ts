@@ -30,6 +30,8 @@ interface Run {
   readonly sessions: Map<number, SessionFact>;
   readonly binds: Map<number, BindFact>;
   readonly shares: Map<number, JournaledShare>;
+  /** Shares of which only a pool's verdict is journaled. */
+  readonly strangers: Set<number>;
 }
 
 /** Reads all segments in their order. What the head of a segment repeats gives context and does not count again. */
@@ -39,7 +41,7 @@ export function readJournal(dataDir: string): JournalContent {
   let corruptRanges = 0;
   for (const { path, limit } of listSegments(journalDirectory(dataDir))) {
     const reader = SegmentReader.open(path, limit);
-    const run = runs.get(reader.header.process) ?? { links: new Map(), jobs: new Map(), sessions: new Map(), binds: new Map(), shares: new Map() };
+    const run = runs.get(reader.header.process) ?? { links: new Map(), jobs: new Map(), sessions: new Map(), binds: new Map(), shares: new Map(), strangers: new Set() };
     runs.set(reader.header.process, run);
     for (const event of reader.events(0)) {
       if (event.kind === 'corrupt') corruptRanges += 1;
@@ -49,6 +51,9 @@ export function readJournal(dataDir: string): JournalContent {
     reader.close();
   }
   const all = [...runs.values()];
+  const strangers = all.flatMap((run) => [...run.strangers]);
+  // A share that a full disk did not take may have reached the pool.
+  if (strangers.length > unjournaled.reduce((sum, { count }) => sum + count, 0)) throw new Error(`verdicts of shares ${strangers.join(', ')}, which are not journaled`);
   return { shares: all.flatMap(({ shares }) => [...shares.values()]), sessions: all.flatMap(({ sessions }) => [...sessions.values()]), unjournaled, corruptRanges };
 }
 
@@ -78,7 +83,11 @@ function note(run: Run, fact: Fact, live: boolean): void {
       return;
     case 'pool-verdict': {
       const share = run.shares.get(fact.share);
-      if (share === undefined || live) throw new Error(`verdict of share ${fact.share}, which is not journaled`);
+      if (live) throw new Error(`the verdict of share ${fact.share} is repeated at a segment's head`);
+      if (share === undefined) {
+        run.strangers.add(fact.share);
+        return;
+      }
       if (share.poolVerdict !== undefined) throw new Error(`share ${fact.share} has two pool verdicts`);
       share.poolVerdict = fact;
       return;

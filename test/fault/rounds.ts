@@ -15,12 +15,12 @@ const REDIS_FAULTS: Readonly<Record<Topology, Readonly<Record<string, Fault>>>> 
 interface Step {
   /** Further answers before it. */
   readonly after: number;
-  readonly redis: string | undefined;
+  readonly redis?: string | undefined;
   /** Fault of a host, and which. */
-  readonly host: { readonly name: string; readonly site: number } | undefined;
+  readonly host?: { readonly name: string; readonly site: number } | undefined;
 }
 
-interface Plan {
+export interface Plan {
   readonly options: ScenarioOptions;
   readonly steps: readonly Step[];
 }
@@ -74,10 +74,16 @@ export async function playRound({ options, steps }: Plan): Promise<void> {
   }
 }
 
+function named<F>(faults: Readonly<Record<string, F>>, name: string): F {
+  const found = faults[name];
+  if (found === undefined) throw new Error(`there is no fault "${name}" here`);
+  return found;
+}
+
 async function play(scenario: Scenario, { redis, host }: Step): Promise<void> {
-  const hostFault = host === undefined ? undefined : (HOST_FAULTS as Readonly<Record<string, HostFault>>)[host.name];
-  const redisFault = redis === undefined ? undefined : REDIS_FAULTS[scenario.topology][redis];
-  const site = scenario.sites[host?.site ?? 0];
-  const results = await Promise.allSettled([redisFault?.(scenario), site === undefined ? undefined : hostFault?.(scenario, site)]);
+  const results = await Promise.allSettled([
+    redis === undefined ? undefined : named(REDIS_FAULTS[scenario.topology], redis)(scenario),
+    host === undefined ? undefined : named<HostFault>(HOST_FAULTS, host.name)(scenario, scenario.site(host.site)),
+  ]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

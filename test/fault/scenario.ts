@@ -114,8 +114,12 @@ export class Scenario {
   }
 
   get first(): Site {
-    const [site] = this.sites;
-    if (site === undefined) throw new Error('this scenario has no host');
+    return this.site(0);
+  }
+
+  site(index: number): Site {
+    const site = this.sites[index];
+    if (site === undefined) throw new Error(`this scenario has no host ${index + 1}`);
     return site;
   }
 

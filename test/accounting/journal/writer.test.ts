@@ -8,7 +8,7 @@ import { beginRecord, endRecord, MAGIC, segmentName, segmentSalt, stampRecords, 
 import { listSegments } from '../../../accounting/journal/reader.ts';
 import { memorySource, RecordScanner } from '../../../accounting/journal/records.ts';
 import type { Fact } from '../../../proxy/session/facts.ts';
-import { DO, eventsOf, faultyFs, immediate, LIVE_FACTS, readAll, Recorder, shareFact, temporaryDirectory } from './support.ts';
+import { DO, eventsOf, faultyFs, immediate, LIVE_FACTS, readAll, Recorder, shareFact, START_MS, temporaryDirectory } from './support.ts';
 
 describe('a commit', () => {
   it('is write, fdatasync, marker, report, and holds all of one turn', async () => {
@@ -159,6 +159,74 @@ describe('append', () => {
     expect(recorder.writer.stats()).toMatchObject({ state: 'failed', waiting: 0, unjournaled: 3 });
     expect(recorder.problems).toHaveLength(1);
     expect(readdirSync(directory)).toEqual([]);
+    await recorder.writer.close();
+  });
+});
+
+describe('what becomes live while facts are refused', () => {
+  const live: Fact[] = [];
+  const job = (number: number): Fact => ({ type: 'refresh', job: number, of: 2, ntime: 0x65000000, difficulty: '1', versionMask: 0, atMs: START_MS });
+  /** A fact of `from` that refers to a job which nothing before it names. */
+  const unfounded = (directory: string): number[] => {
+    const known = new Set<number>();
+    const wrong: number[] = [];
+    for (const { path, limit } of listSegments(directory)) {
+      for (const event of eventsOf(path, limit)) {
+        if (event.kind !== 'fact') continue;
+        if (event.fact.type === 'refresh') known.add(event.fact.job);
+        if (event.fact.type === 'share' && !known.has(event.fact.job)) wrong.push(event.fact.share);
+      }
+    }
+    return wrong;
+  };
+
+  it('during the head of a new segment is written before the next share', async () => {
+    const directory = temporaryDirectory();
+    live.splice(0, live.length, job(1));
+    let full = true;
+    let resume: (() => void) | undefined;
+    const disk = faultyFs(() => (full ? { kind: 'fail', code: 'ENOSPC', effectBytes: 0 } : DO));
+    const create = async (path: string): Promise<number> => {
+      if (!full) await new Promise<void>((resolve) => (resume = resolve));
+      return disk.fs.create(path);
+    };
+    const recorder = await Recorder.open(directory, { fs: { ...disk.fs, create }, live: () => live });
+    full = false;
+    recorder.world.fire();
+    while (resume === undefined) await immediate();
+    live.push(job(7));
+    await recorder.settled(recorder.writer.append(job(7)));
+    expect([...recorder.unjournaled]).toEqual([1]);
+    resume();
+    while (recorder.writer.stats().state !== 'open') await immediate();
+    await recorder.settled(recorder.writer.append({ ...shareFact(1), job: 7 }));
+    expect(readAll(directory)).toEqual({ shares: [1], corrupt: 0 });
+    expect(unfounded(directory)).toEqual([]);
+    expect([recorder.repeated, [...recorder.durable]]).toEqual([[], [2]]);
+    await recorder.writer.close();
+  });
+
+  it('behind a disk that hangs is written before the next share', async () => {
+    const directory = temporaryDirectory();
+    live.splice(0, live.length, job(1));
+    let release: (() => void) | undefined;
+    let syncs = 0;
+    const disk = faultyFs(() => DO);
+    const fdatasync = (): Promise<void> => (++syncs === 2 ? new Promise((resolve) => (release = resolve)) : Promise.resolve());
+    const recorder = await Recorder.open(directory, { fs: { ...disk.fs, fdatasync }, segmentBytes: 2 ** 30, live: () => live });
+    recorder.writer.append({ ...shareFact(1), job: 1 });
+    while (!release) await immediate();
+    const large: Fact = { type: 'block', share: 1, job: 1, header: new Uint8Array(80), coinbase: new Uint8Array(4_000_000), atMs: 1 };
+    for (let each = 0; each < 20; each++) recorder.writer.append(large);
+    live.push(job(7));
+    const last = recorder.writer.append(job(7));
+    release();
+    await recorder.settled(last);
+    expect(recorder.unjournaled.has(last)).toBe(true);
+    await recorder.settled(recorder.writer.append({ ...shareFact(2), job: 7 }));
+    expect(readAll(directory)).toEqual({ shares: [1, 2], corrupt: 0 });
+    expect(unfounded(directory)).toEqual([]);
+    expect(recorder.repeated).toEqual([]);
     await recorder.writer.close();
   });
 });
