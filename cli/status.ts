@@ -90,12 +90,14 @@ function recentTable(recent: RecentRows): string {
   return table(head, rows);
 }
 
+const TROUBLE_WORDS = { refusing: 'refusing', behind: 'behind', height: 'gone back' } as const;
+
 function linkTable(links: readonly LinkSnapshot[]): string {
   if (links.length === 0) return 'No links to pools.';
   const rows = links.map((link) => [
     link.pool,
     link.url,
-    link.state,
+    link.trouble === '' ? link.state : `${link.state}, ${TROUBLE_WORDS[link.trouble]}`,
     link.difficulty === '' ? '–' : link.difficulty,
     count(link.sessions),
     link.jobAgeMs === undefined ? '–' : age(link.jobAgeMs),

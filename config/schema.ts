@@ -192,6 +192,18 @@ function inMilliseconds<D extends Record<string, number>>(durations: D): InMilli
   return Object.fromEntries(Object.entries(durations).map(([key, ms]) => [`${key}Ms`, ms])) as InMilliseconds<D>;
 }
 
+const failoverSchema = section({
+  refusedPercentMax: option(
+    whole(1, 100),
+    50,
+    'Of the shares that a pool answered within two minutes, at least 20, how many of a hundred it may refuse or leave unanswered before machines go to the next pool. Stale shares after a block are a few.',
+  ),
+  retry: option(duration('10s', '24h'), '5m', 'How long machines stay away from a pool that refused shares or went back to a lower height. Twice as long each time that it refuses again, up to sixteen times.'),
+  behind: option(duration('5s', '1h'), '60s', 'How long a pool may send work on an old block while another pool has moved on. Pools hear of a block within seconds; such work earns nothing.'),
+})
+  .prefault({})
+  .transform(({ refusedPercentMax, retry, behind }) => ({ refusedPercentMax, retryMs: retry, behindMs: behind }));
+
 /** The option `http`. */
 export const httpSchema = option(listenAddress(), '127.0.0.1:9280', 'Address of /metrics, /healthz and /readyz. They ask for no password: keep them off public networks.');
 
@@ -208,6 +220,7 @@ export function configSchema({ folder, env }: Surroundings) {
     sites: named(siteSchema, 'site').describe('Places with machines, by name. The name is printed in ledgers and metrics.'),
     pools: named(poolSchema(env), 'pool').describe('Pools, by name.'),
     routes: list(routeSchema, 'routes').describe('Which pools a session works for. The first match wins.'),
+    failover: failoverSchema.describe('When a pool that still answers is left for the next one of the route. A dead or silent one is left at once.'),
     difficulty: difficultySchema.describe('Difficulty given to machines, always a power of two: firmware filters by leading zeros.'),
     reply: option(
       oneOf(['proxy', 'pool']),

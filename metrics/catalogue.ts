@@ -2,6 +2,7 @@
 import type { LeaseKind } from '../config/leases.ts';
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 import type { LinkState } from '../proxy/session/states.ts';
+import type { Trouble } from '../proxy/session/trust.ts';
 
 /** Why a session was closed or a connection refused; what is not listed is exported as `other`. */
 export const CLOSE_REASONS = [
@@ -45,7 +46,7 @@ interface LabelValues {
   readonly route: string;
   readonly worker: string;
   readonly verdict: OwnVerdict | 'rejected' | 'unanswered';
-  readonly reason: PoolReason | CloseReason;
+  readonly reason: PoolReason | CloseReason | Trouble;
   readonly state: LeaseState | LinkState | ProcessState;
   readonly window: LeaseWindow;
   readonly kind: LeaseKind;
@@ -114,6 +115,7 @@ export const CATALOGUE = [
   // Connections.
   gauge('weighbridge_sessions', ['site', 'lessee'], 'sessions', 'Connected machines that have named themselves'),
   gauge('weighbridge_failover_sessions', ['pool'], 'sessions', 'Sessions working for a pool that is not the first of their route'),
+  gauge('weighbridge_pool_avoided', ['pool', 'reason'], '0 or 1', 'Whether machines are kept from a pool that lives: it refuses shares, is behind other pools, or went back in height'),
   gauge('weighbridge_split_target_ratio', ['route', 'pool'], 'ratio', "Part of a route's work that a pool is to have by its weight; with its stand-ins, under the first of them"),
   gauge('weighbridge_split_actual_ratio', ['route', 'pool'], 'ratio', 'Part of the delivered work that it has had since the split began'),
   counter('weighbridge_split_moves_total', ['route'], 'moves', 'Machines moved to keep a split, since it began'),

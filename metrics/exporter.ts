@@ -2,6 +2,7 @@
 import type { LedgerSeries } from '../accounting/series.ts';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import type { LinkState } from '../proxy/session/states.ts';
+import type { Trouble } from '../proxy/session/trust.ts';
 import { CLOSE_REASONS, PROCESS_STATES, type LabelsOf, type NameOfType, type ProcessState } from './catalogue.ts';
 import { Exposition } from './exposition.ts';
 
@@ -31,6 +32,7 @@ interface ProxyInput {
   readonly links: readonly {
     readonly pool: string;
     readonly state: LinkState;
+    readonly trouble: Trouble | '';
     readonly sessions: number;
     readonly pending: number;
     readonly jobAgeMs?: number | undefined;
@@ -190,6 +192,8 @@ function splitMetrics(scrape: Exposition, splits: readonly SplitInput[]): void {
   }
 }
 
+const TROUBLES: readonly Trouble[] = ['refusing', 'behind', 'height'];
+
 /** A pool may have several links: counts add up, the freshest job is the pool's. */
 function linkMetrics(scrape: Exposition, links: ProxyInput['links']): void {
   const states = new Map<string, { labels: LabelsOf<'weighbridge_links'>; count: number }>();
@@ -204,6 +208,9 @@ function linkMetrics(scrape: Exposition, links: ProxyInput['links']): void {
     sum.pending += pending;
     if (jobAgeMs !== undefined) sum.jobAgeMs = Math.min(jobAgeMs, sum.jobAgeMs ?? jobAgeMs);
     pools.set(pool, sum);
+  }
+  for (const pool of new Set(links.map((link) => link.pool))) {
+    for (const reason of TROUBLES) scrape.set('weighbridge_pool_avoided', { pool, reason }, links.some((link) => link.pool === pool && link.trouble === reason) ? 1 : 0);
   }
   for (const { labels, count } of states.values()) scrape.set('weighbridge_links', labels, count);
   for (const [pool, { sessions, pending, jobAgeMs }] of pools) {

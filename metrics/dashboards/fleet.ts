@@ -207,12 +207,13 @@ function addLinks(dashboard: DashboardBuilder): void {
     }))
     .withPanel(series({
       title: 'Failover and reconnects',
-      description: 'Sessions that work for a pool other than the first of their route, and reconnections to pools in the last 5 minutes. Both should be 0: a pool of a route is or was away.',
+      description: 'Sessions that work for a pool other than the first of their route, reconnections to pools in the last 5 minutes, and pools that live and are avoided, with the reason. All should be 0: a pool of a route is or was away, refuses shares, or is behind the chain.',
       unit: UNIT.count,
       width: 6,
       min: 0,
       queries: [
         { expr: `sum by (pool) (weighbridge_failover_sessions{${POOL}}) or 0 * sum by (pool) (weighbridge_link_sessions{${POOL}})`, legend: '{{pool}} failover' },
+        { expr: `sum by (pool, reason) (weighbridge_pool_avoided{${POOL}})`, legend: '{{pool}} {{reason}}' },
         { expr: `sum by (pool) (increase(weighbridge_link_reconnects_total{${POOL}}[5m]))`, legend: '{{pool}} reconnects' },
       ],
     }))

@@ -53,6 +53,8 @@ function processProblems({ number, state, snapshot, child }: JudgedProcess, who:
     const why = snapshot.links.map((link) => `${link.pool}: ${link.lastError === '' ? link.state : link.lastError}`).join('; ');
     problems.push(`No pool is connected${why === '' ? '' : ` (${why})`}.`);
   }
+  const troubles = snapshot.links.filter((link) => link.state === 'live' && link.trouble !== '').map((link) => `Pool ${link.pool} is avoided: ${link.troubleWhy}.`);
+  problems.push(...new Set(troubles));
   return problems;
 }
 

@@ -3,6 +3,7 @@ import type { HistogramSnapshot } from '../../config/timing.ts';
 import type { VitalsSnapshot } from '../../config/vitals.ts';
 import type { LedgerSeries } from '../../accounting/series.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
+import type { Trouble } from '../session/trust.ts';
 import type { CounterName } from '../session/sink.ts';
 import type { LinkState } from '../session/states.ts';
 
@@ -18,6 +19,10 @@ export interface LinkSnapshot {
   readonly extranonce1: string;
   /** Milliseconds since the last notify from the pool; undefined before the first. */
   readonly jobAgeMs: number | undefined;
+  /** What keeps machines from it though it lives; '' when nothing does. */
+  readonly trouble: Trouble | '';
+  /** The same in words. */
+  readonly troubleWhy: string;
   /** Shares sent and not yet answered. */
   readonly pending: number;
   readonly reconnects: number;

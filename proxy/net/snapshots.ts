@@ -20,6 +20,7 @@ function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
     difficulty: link.state === 'live' ? link.difficulty : '',
     extranonce1: Buffer.from(link.extranonce1).toString('hex'),
     jobAgeMs: link.lastNotifyMono === undefined ? undefined : Math.round(now.monoMs - link.lastNotifyMono),
+    ...troubleOf(farm, link),
     pending: link.pending.size,
     reconnects,
     lastError,
@@ -28,7 +29,12 @@ function linkSnapshot(farm: Farm, link: Link, now: Now): LinkSnapshot {
 
 /** A link that is to be dialled again is shown too, with why it ended. */
 function waitingSnapshot(waiting: ReturnType<Farm['waitingLinks']>[number]): LinkSnapshot {
-  return { link: 0, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, pending: 0, ...waiting };
+  return { link: 0, state: 'waiting', sessions: 0, difficulty: '', extranonce1: '', jobAgeMs: undefined, trouble: '', troubleWhy: '', pending: 0, ...waiting };
+}
+
+function troubleOf(farm: Farm, link: Link): Pick<LinkSnapshot, 'trouble' | 'troubleWhy'> {
+  const found = farm.state.trust.troubleOf(link);
+  return { trouble: found?.trouble ?? '', troubleWhy: found?.why ?? '' };
 }
 
 function splitSnapshots(farm: Farm): SplitSnapshot[] {

@@ -39,11 +39,13 @@ export class Jobs {
     state.journal(jobFact(job));
     const first = link.state !== 'live';
     if (first) this.becameLive(link);
+    const fellBack = state.trust.job(link, { prevhash: job.work.prevhash, height: job.height, nBits: content.nBits });
     const homeless = this.placement.evict(link);
     this.delivery.broadcast(link, job, job.clean);
     for (const session of homeless) this.placement.settle(session);
     if (first) this.placement.gather(link);
     this.delivery.join(link, state.splitting.arrivals(link));
+    if (fellBack) this.placement.leave(link.outlet);
   }
 
   private add(link: Link, message: NotifyMessage, content: Job, slotBytes: number, paddingBytes: number) {

@@ -6,6 +6,7 @@ import { expectReturn, fits, layoutOf, layoutOfRoom } from './layouts.ts';
 import type { Link } from './link.ts';
 import { sessionFacts } from './live-facts.ts';
 import { openInJournal } from './opening.ts';
+import type { Outlet } from './outlets.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -37,11 +38,18 @@ export class Placement {
 
   /** A live link of the first pool of the session's route that has one which `takes` accepts. */
   private firstLive(session: Session, takes: (link: Link) => boolean, moves?: Moves): Link | undefined {
-    for (const pool of session.route?.orders[session.part] ?? []) {
-      const links = this.state.liveLinks.of(pool).filter(takes);
-      if (links.length > 0) return roomiest(session, links, moves);
-    }
-    return undefined;
+    const { trust, liveLinks } = this.state;
+    const order = session.route?.orders[session.part] ?? [];
+    const first = (accepts: (link: Link) => boolean): Link | undefined => {
+      for (const pool of order) {
+        const links = liveLinks.of(pool).filter(accepts);
+        if (links.length > 0) return roomiest(session, links, moves);
+      }
+      return undefined;
+    };
+    if (trust.allWell) return first(takes);
+    // A pool in trouble is better than none.
+    return first((link) => trust.troubleOf(link) === undefined && takes(link)) ?? first(takes);
   }
 
   /** The first live link of its route that its layout fits. */
@@ -56,13 +64,14 @@ export class Placement {
 
   /** Where a session should move to: to any live link from a dead one, up its order only to a pool that has lived a while. */
   private betterLink(session: Session, moves: Moves): Link | undefined {
-    const { now, config } = this.state;
-    const onLive = session.link?.state === 'live';
-    if (session.link !== undefined && onLive && this.isFirstChoice(session, session.link)) return undefined;
+    const { now, config, trust } = this.state;
+    const { link: present } = session;
+    const onLive = present?.state === 'live' && trust.troubleOf(present) === undefined;
+    if (onLive && this.isFirstChoice(session, present)) return undefined;
     const takes = (link: Link): boolean => {
       if (link === session.link) return true;
       if (!fits(layoutOf(session), link)) return false;
-      return !onLive || now.monoMs - (link.liveSinceMono ?? now.monoMs) >= config.timeouts.returnStableMs;
+      return !onLive || now.monoMs - trust.goodSince(link) >= config.timeouts.returnStableMs;
     };
     const better = this.firstLive(session, takes, moves);
     return better === session.link ? undefined : better;
@@ -123,6 +132,18 @@ export class Placement {
     const moves: Moves = new Map();
     for (const session of dead.sessions) this.plan(moves, session, this.bestLink(session, moves));
     for (const [link, sessions] of moves) this.move(link, sessions);
+  }
+
+  /** Sessions leave a pool that lives and has lost its trust, where there is a better one. */
+  leave(outlet: Outlet): void {
+    const moves: Moves = new Map();
+    for (const link of this.state.liveLinks.of(outlet.key)) {
+      for (const session of link.sessions) {
+        const best = this.bestLink(session, moves);
+        if (best !== link) this.plan(moves, session, best);
+      }
+    }
+    for (const [better, sessions] of moves) this.move(better, sessions);
   }
 
   private plan(moves: Moves, session: Session, link: Link | undefined): void {

@@ -134,6 +134,7 @@ export class Pools implements LinkOwner {
       else if (link.state === 'live') this.parts.verdicts.tick(link);
       else if (link.state === 'ended') this.bury(link);
     }
+    for (const link of this.state.trust.tick()) this.parts.placement.leave(link.outlet);
     this.parts.placement.tick();
   }
 
@@ -209,6 +210,7 @@ export class Pools implements LinkOwner {
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void {
     this.state.measures.answered(link.pool, this.state.now.monoMs - share.sentMono);
     this.parts.verdicts.answered(link, share, answer);
+    if (this.state.trust.judged(link, answer.verdict === 'accepted')) this.parts.placement.leave(link.outlet);
   }
 
   linkEnded(link: Link, reason: string): void {

@@ -65,9 +65,10 @@ export class Splitting {
 
   /** The sessions that are to come to a link which has just had a fresh job of its pool. */
   arrivals(link: Link): Session[] {
+    const { liveLinks, trust } = this.state;
+    const works = (pool: string): boolean => liveLinks.of(pool).some((one) => trust.troubleOf(one) === undefined);
     return [...this.byRoute.values()].flatMap((divided) => {
-      const { parts } = divided.route;
-      const part = parts.findIndex(({ pools }) => pools.find((pool) => this.state.liveLinks.ofPool(pool).length > 0) === link.pool);
+      const part = divided.route.parts.findIndex(({ pools }) => pools.find(works) === link.pool);
       return part === -1 ? [] : this.balance(divided, part, link);
     });
   }

@@ -17,6 +17,7 @@ import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 import { Splitting } from './splitting.ts';
 import type { SplitMemory } from './splits.ts';
+import { Trust } from './trust.ts';
 import { zeroCounters, type Counters, type Learnt, type Now, type Sink } from './sink.ts';
 
 export interface FarmOptions {
@@ -76,6 +77,7 @@ export class FarmState {
   readonly departed = new Departed();
   readonly measures = new Measures();
   readonly splitting: Splitting;
+  readonly trust = new Trust(this);
   /** The instant of the event being handled. */
   now: Now;
   /** Sequence of the last fact appended to the journal. */

@@ -44,6 +44,7 @@ describe('a configuration that is right', () => {
           aggregation: 10_000,
         },
       },
+      failover: { refusedPercentMax: 50, retryMs: 300_000, behindMs: 60_000 },
       routes: [{ match: {}, lessee: '', pools: ['main'] }],
       difficulty: { startExponent: 16, minExponent: 0, maxExponent: 32, sharesPerMinute: 6 },
       reply: 'proxy',
@@ -214,7 +215,7 @@ describe('what is wrong with a value', () => {
   it.each([
     ['retain: 9d', 'retain is not an option here: it belongs at journal.retain'],
     ['versionMask: "1fffe000"', 'versionMask is not an option here: it belongs at pools.*.versionMask'],
-    ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
+    ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, failover, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
     ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, returnStable, closesPerSecond; it is empty'],
     ['reply: both', 'reply must be one of proxy, pool; it is "both"'],
     ['journal: { compress: yes }', 'journal.compress must be true or false; it is "yes"'],

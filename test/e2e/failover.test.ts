@@ -7,6 +7,7 @@ import { drawMembers } from '../rig/fleet.ts';
 import { SimulatedPool } from '../rig/pool.ts';
 import { powerOfTwoText } from '../rig/work.ts';
 import { countedShares, compareFleet, comparePools } from './truth.ts';
+import { waitsFrom } from './gaps.ts';
 import { readJournal } from './journal-shares.ts';
 import { discard, startProduct, until } from './product.ts';
 
@@ -16,6 +17,10 @@ afterEach(async () => {
 });
 
 const HALF_MS = 30_000;
+const SHARES_PER_MINUTE = 30;
+const INTERVAL_MS = 60_000 / SHARES_PER_MINUTE;
+/** A moment of quiet to compare with: long enough before the pool dies. */
+const QUIET_MS = 10_000;
 const HASHES_PER_DIFFICULTY = 2 ** 48 / 65535;
 
 function after(delayMs: number): Promise<void> {
@@ -38,7 +43,7 @@ describe('a fleet whose pool dies', () => {
 sites: { north: { listen: [ "127.0.0.1:0" ] }, south: { listen: [ "127.0.0.1:0" ] } }
 pools: { main: { url: "${main.url}", user: farm }, backup: { url: "${backup.url}", user: farm } }
 routes: [ { match: { site: north }, lessee: acme, pools: [ main, backup ] }, { lessee: cobalt, pools: [ main, backup ] } ]
-difficulty: { start: "2^-22", min: "2^-30", max: "2^-10", sharesPerMinute: 30 }
+difficulty: { start: "2^-22", min: "2^-30", max: "2^-10", sharesPerMinute: ${SHARES_PER_MINUTE} }
 `,
     });
     stops.push(() => discard(dataDir));
@@ -52,6 +57,7 @@ difficulty: { start: "2^-22", min: "2^-30", max: "2^-10", sharesPerMinute: 30 }
 
     await after(HALF_MS);
     backup.beginLow(powerOfTwoText(-28), 8000);
+    const killedMs = realWorld.wallMs();
     main.kill();
     await after(HALF_MS);
     fleet.rest();
@@ -68,6 +74,20 @@ difficulty: { start: "2^-22", min: "2^-30", max: "2^-10", sharesPerMinute: 30 }
     const counted = [...countedShares(journal).values()];
     expect(counted.length).toBeGreaterThan(3000);
     expect(new Set(counted.map(({ pool }) => pool))).toEqual(new Set(['main', 'backup']));
+
+    // Shares of the dead pool's jobs still count for the machine; those for the backup are what a pool credits again.
+    const workers = members.map(({ user }) => user);
+    const quiet = waitsFrom(counted, workers, killedMs - QUIET_MS);
+    const any = waitsFrom(counted, workers, killedMs);
+    const anew = waitsFrom(counted.filter(({ pool }) => pool === 'backup'), workers, killedMs);
+    const stranded = counted.filter(({ fact }) => fact.forwarding === 'no-link').length;
+    const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+    console.log(
+      `a pool dies under ${members.length} machines at a share each ${seconds(INTERVAL_MS)}: the next accepted share comes after ${seconds(any.meanMs)} on average (${seconds(quiet.meanMs)} in quiet), ` +
+        `the first for the backup after ${seconds(anew.meanMs)}, at the latest after ${seconds(anew.longestMs)}; ${stranded} shares without a pool, 0 disconnects`,
+    );
+    expect([any.without, anew.without]).toEqual([[], []]);
+    expect(anew.meanMs - quiet.meanMs).toBeLessThan(INTERVAL_MS);
 
     // The estimate agrees with the hashes that were really done.
     const accepted = counted.filter(({ fact }) => fact.verdict === 'accepted').map(({ fact }) => 2 ** fact.exponent * HASHES_PER_DIFFICULTY);

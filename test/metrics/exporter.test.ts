@@ -30,7 +30,7 @@ const SERIES: MetricsInput['accountant']['series'] = {
 };
 
 function link(more: Partial<Link>): Link {
-  return { pool: 'main', state: 'live', sessions: 0, pending: 0, jobAgeMs: undefined, ...more };
+  return { pool: 'main', state: 'live', trouble: '', sessions: 0, pending: 0, jobAgeMs: undefined, ...more };
 }
 
 /** `name{labels}` → value. */
@@ -86,7 +86,7 @@ describe('the exporter', () => {
     };
     const second: Proxy = {
       sessionsByGroup: { 'north\tacme': 1 },
-      links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling' })],
+      links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling', trouble: 'behind' })],
       splits: [{ route: 2, moves: 1, parts: [{ pools: ['main', 'spare'], weight: 65, work: 400 }, { pools: ['backup'], weight: 35, work: 300 }] }],
       measures: { failover: { backup: 1 } },
       journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
@@ -99,6 +99,8 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_job_age_seconds{pool="main"}')).toBe(2);
     expect(found.has('weighbridge_job_age_seconds{pool="backup"}')).toBe(false);
     expect(found.get('weighbridge_failover_sessions{pool="backup"}')).toBe(3);
+    expect(found.get('weighbridge_pool_avoided{pool="main",reason="behind"}')).toBe(0);
+    expect(found.get('weighbridge_pool_avoided{pool="backup",reason="behind"}')).toBe(1);
     expect(found.get('weighbridge_split_target_ratio{route="2",pool="main"}')).toBe(0.65);
     expect(found.get('weighbridge_split_actual_ratio{route="2",pool="backup"}')).toBe(0.36);
     expect(found.get('weighbridge_split_moves_total{route="2"}')).toBe(8);

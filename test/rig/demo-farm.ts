@@ -12,6 +12,8 @@ const SPREAD = 8;
 const POOL_EXPONENT = -18;
 /** Difficulty 2^-8: this farm finds a block every few minutes. */
 const NETWORK_BITS = 0x1e00ffff;
+/** A chain of its own: its pool is neither ahead of the other nor behind it. */
+const BACKUP_BITS = NETWORK_BITS - 1;
 const DARK_AFTER_MS = 40_000;
 
 interface Group {
@@ -60,7 +62,7 @@ export interface DemoFarm {
 /** Starts the pools and settles on ports; nothing else runs yet. */
 export async function composeFarm(world: World, dataDir: string, surroundings: DemoSurroundings = {}): Promise<DemoFarm> {
   const main = await SimulatedPool.listen({ world, seed: 1, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, blockIntervalMs: 45_000 });
-  const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, extranonce1Bytes: 8, convention: 'xor', replyDelayMs: 40, rejectEvery: 60 });
+  const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: BACKUP_BITS, extranonce1Bytes: 8, convention: 'xor', replyDelayMs: 40, rejectEvery: 60 });
   const ports: Record<string, number> = { north: await freePort(3333), south: await freePort(3334), main: main.port, backup: backup.port };
   const http = surroundings.http ?? `127.0.0.1:${await freePort(9280)}`;
   const darkUser = 'acme.north-03';

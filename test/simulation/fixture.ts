@@ -189,6 +189,14 @@ export class Fixture {
     return job;
   }
 
+  /** New work of a pool on another block, for the block of this height. */
+  jobAt(link: Link, height: number): RigJob {
+    const shape = { coinbaseBytes: 200, branchCount: 1, extranonceBytes: link.extranonce1.length + link.extranonce2Bytes, height, coinbaseSats: 312_500_000n, version: 0x20000000, nBits: 0x1d00ffff };
+    const job = makeJob(shape, `j${this.random.u32()}`, this.prevhash(), this.nowS, true, this.random);
+    this.fromPool(link, { id: null, method: 'mining.notify', params: notifyParams(job) });
+    return job;
+  }
+
   prevhash(): Buffer {
     return makePrevhash(this.random);
   }

@@ -6,7 +6,7 @@ import type { InstanceStatus } from '../../../proxy/net/status.ts';
 import { zeroCounters } from '../../../proxy/session/sink.ts';
 
 const LINK: LinkSnapshot = {
-  link: 1, pool: 'main', url: 'stratum+tcp://a:1', state: 'live', sessions: 0, difficulty: '1', extranonce1: '', jobAgeMs: 0, pending: 0, reconnects: 0, lastError: '',
+  link: 1, pool: 'main', url: 'stratum+tcp://a:1', state: 'live', sessions: 0, difficulty: '1', extranonce1: '', jobAgeMs: 0, trouble: '', troubleWhy: '', pending: 0, reconnects: 0, lastError: '',
 };
 const HISTOGRAM = { bounds: [], counts: [0], sumSeconds: 0 };
 const VITALS = { residentBytes: 0, cpuSeconds: 0, loop: HISTOGRAM };
@@ -46,6 +46,7 @@ describe('problems', () => {
     ['a drained process', one({ state: 'drained', snapshot: undefined }), 'The proxy process is drained; `weighbridge restart --process 1` brings it back.'],
     ['one of two that is down', { processes: [PROCESS, { ...PROCESS, number: 2, state: 'down', snapshot: undefined }] }, 'Proxy process 2 is down and is being started again.'],
     ['two on one full disk', { processes: [PROCESS, { ...PROCESS, number: 2 }], freeBytesMin: 5001 }, "The journal's disk has 5000 bytes free, less than journal.freeMin (5001)."],
+    ['a pool that is avoided', reporting({ links: [LINK, { ...LINK, pool: 'b', trouble: 'refusing', troubleWhy: 'it refused 11 of its last 20 shares' }] }), 'Pool b is avoided: it refused 11 of its last 20 shares.'],
     ['a dead accountant', { accountantChild: { ...CHILD, running: false } }, 'The accountant is down and is being started again.'],
     ['an accountant in a crash loop', { accountantChild: { ...CHILD, looping: true } }, 'The accountant crashes again and again; mining goes on and the journal keeps what it has not counted.'],
     ['a silent accountant', { accountant: undefined }, 'The accountant does not answer.'],

@@ -18,7 +18,7 @@ function snapshot() {
     startedMs,
     sessions: 2,
     sessionsByGroup: { 'north\tacme': 2 },
-    links: [{ link: 1, pool: 'main', url: 'stratum+tcp://127.0.0.1:1', state: 'live', sessions: 2, difficulty: '16', extranonce1: '00', jobAgeMs: 1000, pending: 0, reconnects: 0, lastError: '' }],
+    links: [{ link: 1, pool: 'main', url: 'stratum+tcp://127.0.0.1:1', state: 'live', sessions: 2, difficulty: '16', extranonce1: '00', jobAgeMs: 1000, trouble: '', troubleWhy: '', pending: 0, reconnects: 0, lastError: '' }],
     splits: [],
     counters: Object.fromEntries(names.map((name) => [name, name === 'connects' ? 7 : 0])),
     closes: { idle: 1 },
