@@ -85,7 +85,7 @@ export class Accountant {
   }
 
   /**
-   * Does a bounded piece of work: reads for about 20 ms, or writes a slice of a batch. Returns how much was done in records
+   * Does a bounded piece of work: reads or writes for about 20 ms. Returns how much was done in records
    * or slices; 0 when everything durable is folded and committed, or when it waits to try again.
    */
   step(): number {
@@ -195,17 +195,15 @@ export class Accountant {
   }
 
   #work(folding: Folding, nowMs: number): number {
-    if (folding.writing) {
-      folding.write();
-      return 1;
-    }
+    const { world } = this.#options;
+    const untilMs = world.monoMs() + SLICE_MS;
+    if (folding.writing) return writeUntil(folding, () => world.monoMs() >= untilMs);
     if (nowMs >= this.#sealAtMs) this.#seal(nowMs);
     if (folding.drained || nowMs >= this.#lookAtMs) {
       folding.look(listSegments(this.#directory));
       this.#lookAtMs = nowMs + LOOK_MS;
     }
-    const untilMs = this.#options.world.monoMs() + SLICE_MS;
-    const read = folding.read(() => this.#options.world.monoMs() >= untilMs);
+    const read = folding.read(() => world.monoMs() >= untilMs);
     if (folding.write() || !folding.drained) return read + 1;
     // Also under steady load: all that was durable when this step looked is folded and committed.
     this.#caughtUp = true;
@@ -240,4 +238,11 @@ function oneSentence(problems: readonly string[]): string {
   const [first, ...others] = problems.filter((problem) => problem !== '');
   if (first === undefined) return '';
   return others.length === 0 ? first : `${first} (and ${others.length} more)`;
+}
+
+/** Writes slices until `enough`; returns how many. */
+function writeUntil(folding: Folding, enough: () => boolean): number {
+  let slices = 1;
+  while (folding.write() && !enough()) slices += 1;
+  return slices;
 }

@@ -4,7 +4,7 @@
  */
 import type { PulseFact } from '../proxy/session/facts.ts';
 import type { BindContext } from './context.ts';
-import { HOUR_MS, MINUTE_MS, type ObservedMinuteRow, type WorkerConnectedRow } from './rows.ts';
+import { HOUR_MS, MINUTE_MS, type ObservedMinuteRow } from './rows.ts';
 
 /** A session that ends between two pulses gets the time since the last one, but no more than this. */
 const PARTIAL_MAX_MS = 2_000;
@@ -16,10 +16,20 @@ interface Running {
   freshAtMs: number | undefined;
 }
 
+/** Time that one name was connected in one hour under the same leases. */
+export interface ConnectedCell {
+  readonly hour: number;
+  readonly leases: string;
+  ms: number;
+}
+
 export class ConnectedClock {
   readonly #process: string;
   readonly #startMs: number;
   readonly #leasesOf: (bind: BindContext, atMs: number) => string;
+  readonly #onCell: () => void;
+  /** Not yet taken; the latest last, nearly always one. A whole fleet is flushed in one go, so this must be cheap. */
+  #cells = new Map<BindContext, ConnectedCell[]>();
   readonly #running = new Map<BindContext, Running>();
   readonly #fresh = new Set<BindContext>();
   /** Milliseconds observed in this segment so far. */
@@ -30,11 +40,20 @@ export class ConnectedClock {
    * @param process First 8 hex digits of the process's uuid.
    * @param leasesOf The leases that a bind's time belongs to.
    * @param startMs When the segment was begun, wall clock: time before it belongs to the segment before.
+   * @param onCell There is one more cell to `take`.
    */
-  constructor(process: string, startMs: number, leasesOf: (bind: BindContext, atMs: number) => string) {
+  constructor(process: string, startMs: number, leasesOf: (bind: BindContext, atMs: number) => string, onCell: () => void) {
     this.#process = process;
     this.#startMs = startMs;
     this.#leasesOf = leasesOf;
+    this.#onCell = onCell;
+  }
+
+  /** What was counted since the last call. */
+  take(): Map<BindContext, ConnectedCell[]> {
+    const taken = this.#cells;
+    this.#cells = new Map();
+    return taken;
   }
 
   bind(bind: BindContext, atMs: number): void {
@@ -43,7 +62,8 @@ export class ConnectedClock {
     this.#fresh.add(bind);
   }
 
-  pulse(fact: PulseFact, observed: (row: ObservedMinuteRow) => void, connected: (row: WorkerConnectedRow) => void): void {
+  /** `counts`: whether the time is counted here, or was before. */
+  pulse(fact: PulseFact, counts: boolean, observed: (row: ObservedMinuteRow) => void): void {
     if (fact.observedMs <= 0) return;
     this.#settleFresh(fact);
     let fromMs = fact.atMs - fact.observedMs;
@@ -51,27 +71,27 @@ export class ConnectedClock {
       const minute = Math.floor(fromMs / MINUTE_MS);
       const toMs = Math.min(fact.atMs, (minute + 1) * MINUTE_MS);
       this.#clockMs += toMs - fromMs;
-      observed({ minute, process: this.#process, observed_ms: toMs - fromMs, first_ms: fromMs, last_ms: toMs });
-      if (toMs === (minute + 1) * MINUTE_MS) this.#flushAll(fromMs, connected);
+      if (counts) observed({ minute, process: this.#process, observed_ms: toMs - fromMs, first_ms: fromMs, last_ms: toMs });
+      if (toMs === (minute + 1) * MINUTE_MS) this.#flushAll(fromMs, counts);
       fromMs = toMs;
     }
     this.#lastPulseMs = fact.atMs;
   }
 
   /** The name's session ended. */
-  unbind(bind: BindContext, atMs: number, connected: (row: WorkerConnectedRow) => void): void {
+  unbind(bind: BindContext, atMs: number, counts: boolean): void {
     const running = this.#running.get(bind);
     if (running === undefined) return;
     this.#running.delete(bind);
     this.#fresh.delete(bind);
     const partialFromMs = Math.max(this.#startMs, running.freshAtMs ?? this.#lastPulseMs ?? atMs);
     const partialMs = Math.min(PARTIAL_MAX_MS, Math.max(0, atMs - partialFromMs));
-    this.#emit(bind, atMs, this.#clockMs - running.sinceMs + partialMs, connected);
+    if (counts) this.#count(bind, atMs, this.#clockMs - running.sinceMs + partialMs);
   }
 
   /** The segment's end: what is still running goes on in the next segment, from its head. */
-  end(connected: (row: WorkerConnectedRow) => void): void {
-    if (this.#lastPulseMs !== undefined) this.#flushAll(this.#lastPulseMs - 1, connected);
+  end(): void {
+    if (this.#lastPulseMs !== undefined) this.#flushAll(this.#lastPulseMs - 1, true);
   }
 
   /** A name bound since the last pulse is not owed the part of this pulse before its bind. */
@@ -88,18 +108,27 @@ export class ConnectedClock {
     }
   }
 
-  #flushAll(atMs: number, connected: (row: WorkerConnectedRow) => void): void {
+  #flushAll(atMs: number, counts: boolean): void {
     for (const [bind, running] of this.#running) {
       const ms = this.#clockMs - running.sinceMs;
       if (ms <= 0) continue;
       running.sinceMs = this.#clockMs;
-      this.#emit(bind, atMs, ms, connected);
+      if (counts) this.#count(bind, atMs, ms);
     }
   }
 
-  #emit(bind: BindContext, atMs: number, ms: number, connected: (row: WorkerConnectedRow) => void): void {
+  #count(bind: BindContext, atMs: number, ms: number): void {
     if (ms <= 0) return;
-    const { site, lessee, worker } = bind;
-    connected({ hour: Math.floor(atMs / HOUR_MS), site, lessee, leases: this.#leasesOf(bind, atMs), worker, connected_ms: ms });
+    const hour = Math.floor(atMs / HOUR_MS);
+    const leases = this.#leasesOf(bind, atMs);
+    const cells = this.#cells.get(bind);
+    const last = cells?.at(-1);
+    if (last !== undefined && last.hour === hour && last.leases === leases) {
+      last.ms += ms;
+      return;
+    }
+    if (cells === undefined) this.#cells.set(bind, [{ hour, leases, ms }]);
+    else cells.push({ hour, leases, ms });
+    this.#onCell();
   }
 }

@@ -1,6 +1,8 @@
 /** One counted cell becomes one row in each table that keeps it. */
 import { dayNumber } from './local-day.ts';
 import type { CreditedCell, DeliveredCell } from './cells.ts';
+import type { ConnectedCell } from './connected.ts';
+import type { BindContext } from './context.ts';
 import { HOUR_MS, MINUTE_MS, type Deltas } from './rows.ts';
 
 function add<R extends { n: number }>(rows: Map<string, R>, key: string, n: number, make: () => R): R {
@@ -73,4 +75,12 @@ export function addCredited(deltas: Deltas, cell: CreditedCell, run: string): vo
   add(deltas.credited_hour, `${run} ${hour} ${rolled}`, n, () => ({ hour, run, ...roll, n: 0, worth: 0n })).worth += worth;
   add(deltas.credited_day, `${run} ${day} ${rolled}`, n, () => ({ day, run, ...roll, n: 0, worth: 0n })).worth += worth;
   add(deltas.credited_total, `${poolKey} ${state}`, n, () => ({ pool, verdict, reason, difficulty, n: 0 }));
+}
+
+/** Adds the time that a name was connected. */
+export function addConnected(deltas: Deltas, { site, lessee, worker }: BindContext, { hour, leases, ms }: ConnectedCell, run: string): void {
+  const key = `${run} ${hour} ${site.length} ${site} ${lessee.length} ${lessee} ${leases} ${worker}`;
+  const found = deltas.worker_connected.get(key);
+  if (found === undefined) deltas.worker_connected.set(key, { hour, run, site, lessee, leases, worker, connected_ms: ms });
+  else found.connected_ms += ms;
 }

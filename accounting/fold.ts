@@ -5,9 +5,9 @@
 import type { Fact, LinkEndFact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
 import { ConnectedClock } from './connected.ts';
 import type { CreditedCell, DeliveredCell } from './cells.ts';
-import { addDelivered, addCredited } from './expand.ts';
+import { addConnected, addCredited, addDelivered } from './expand.ts';
 import {
-  emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas, type EndedHourRow, type ObservedMinuteRow, type UnjournaledMinuteRow, type WorkerConnectedRow,
+  emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas, type EndedHourRow, type ObservedMinuteRow, type UnjournaledMinuteRow,
 } from './rows.ts';
 import { Context, NO_BIND, NO_JOB, tidy, type SegmentIdentity } from './context.ts';
 import { addTold, type ToldFact } from './told.ts';
@@ -17,7 +17,7 @@ import { runOf } from './units.ts';
 const KEY_TEXT_MAX = 80;
 
 /** Cells that one slice of a `taking` turns into rows. */
-const SLICE_CELLS = 2_000;
+const SLICE_CELLS = 500;
 
 /** The fold of one segment: its context, and what was counted since the last `take`. */
 export class SegmentFold {
@@ -36,7 +36,7 @@ export class SegmentFold {
     this.#fold = fold;
     this.#context = new Context(segment);
     this.run = runOf(segment.process);
-    this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs, (bind, atMs) => this.#context.leases(bind, atMs).leases);
+    this.#clock = new ConnectedClock(segment.process.slice(0, 8), segment.createdMs, (bind, atMs) => this.#context.leases(bind, atMs).leases, () => fold.changed(this));
   }
 
   /** Takes a fact for what later ones refer to, and counts nothing: a head's repetition, or one folded before. */
@@ -62,7 +62,7 @@ export class SegmentFold {
 
   /** The segment was read to its sealed end: counts what only an end can tell. Once per segment, with its last batch. */
   end(): void {
-    this.#clock.end((row) => this.#fold.connected(row, this));
+    this.#clock.end();
   }
 
   /** Records whose session, bind, job or link this segment does not hold, since its start or the last resumption. */
@@ -95,6 +95,11 @@ export class SegmentFold {
     }
     for (const cell of credited.values()) {
       addCredited(deltas, cell, this.run);
+      done += 1;
+      if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
+    }
+    for (const [bind, cells] of this.#clock.take()) {
+      for (const cell of cells) addConnected(deltas, bind, cell, this.run);
       done += 1;
       if (done % SLICE_CELLS === 0) yield SLICE_CELLS;
     }
@@ -208,18 +213,14 @@ export class SegmentFold {
   }
 
   #pulse(fact: PulseFact, counts: boolean): void {
-    this.#clock.pulse(
-      fact,
-      (row) => counts && this.#fold.observed(row, this),
-      (row) => counts && this.#fold.connected(row, this),
-    );
+    this.#clock.pulse(fact, counts, (row) => this.#fold.observed(row, this));
   }
 
   #sessionEnd(fact: SessionEndFact, counts: boolean): void {
     if (counts) this.touch(fact.atMs);
     const groups = new Map<string, { readonly site: string; readonly leases: string }>();
     for (const bind of this.#context.endSession(fact.session)) {
-      this.#clock.unbind(bind, fact.atMs, (row) => counts && this.#fold.connected(row, this));
+      this.#clock.unbind(bind, fact.atMs, counts);
       const { leases } = this.#context.leases(bind, fact.atMs);
       groups.set(leases, { site: bind.site, leases });
     }
@@ -246,7 +247,7 @@ export class Fold {
 
   /** About how many rows the next `take` holds, per table that keeps them all. */
   get cells(): number {
-    return this.#cells + this.#deltas.worker_connected.size + this.#deltas.observed_minute.size;
+    return this.#cells + this.#deltas.observed_minute.size;
   }
 
   /** Everything counted since the last call, as rows to be added to the tables. */
@@ -278,14 +279,6 @@ export class Fold {
   changed(segment: SegmentFold): void {
     this.#cells += 1;
     this.#changed.add(segment);
-  }
-
-  /** For segments: adds machine time. */
-  connected(row: WorkerConnectedRow, from: SegmentFold): void {
-    const key = `${from.run} ${row.hour} ${row.site.length} ${row.site} ${row.lessee.length} ${row.lessee} ${row.leases} ${row.worker}`;
-    const found = this.#deltas.worker_connected.get(key);
-    if (found === undefined) this.#deltas.worker_connected.set(key, { ...row, run: from.run });
-    else found.connected_ms += row.connected_ms;
   }
 
   /** For segments: adds observed time. */

@@ -32,7 +32,7 @@ export interface StoreOptions {
 }
 
 /** Rows that one slice of a write puts down before it lets go of the thread. */
-const SLICE_ROWS = 2_000;
+const SLICE_ROWS = 100;
 /** Interned texts remembered; beyond it the table is asked again. */
 const INTERNED_MAX = 200_000;
 const BUSY_TIMEOUT_MS = 5_000;

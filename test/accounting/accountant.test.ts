@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Accountant, type AccountantFigures } from '../../accounting/accountant.ts';
 import { journalDirectory, ledgerFile, Store } from '../../accounting/store.ts';
 import type { AccountantSnapshot } from '../../proxy/net/messages.ts';
-import { manualWorld, recordFarm, writeJournal } from './farm.ts';
+import type { Fact } from '../../proxy/session/facts.ts';
+import { manualWorld, recordFarm, START_MS, writeJournal } from './farm.ts';
 import { dump } from './tables.ts';
 
 const farm = recordFarm(5, 400);
@@ -118,6 +119,35 @@ describe('the accountant', () => {
     accountant.close();
     expect(notices).toEqual([`the ledger of an earlier version is now ${ledgerFile(dataDir)}.version-2; a new one is folded from the journals`]);
     expect(existsSync(`${ledgerFile(dataDir)}.version-2`)).toBe(true);
+  });
+
+  it('works in short steps also when a minute of a large fleet ends', async () => {
+    const machines = 4000;
+    const facts: Fact[] = [];
+    for (let n = 1; n <= machines; n += 1) {
+      facts.push({ type: 'session', session: n, sessionId: '', site: 'north', address: '10.0.0.1:1', prefix: new Uint8Array(4), extranonce2Bytes: 4, userAgent: '', atMs: START_MS });
+      facts.push({ type: 'bind', bind: n, session: n, worker: `acme.${n}`, lessee: 'acme', atMs: START_MS });
+    }
+    for (let second = 1; second <= 60; second += 1) facts.push({ type: 'pulse', observedMs: 1000, sessions: machines, atMs: START_MS + second * 1000 });
+    await writeJournal({ directory: journalDirectory(dataDir), seed: 3, facts, liveAt: () => [], segmentBytes: 1 << 24, commitFacts: 20_000 });
+    // Each look at the clock takes two milliseconds: a step of some 20 ms has time for ten slices.
+    let looks = 0;
+    const accountant = Accountant.open({ dataDir, world: { ...manualWorld(1), monoMs: () => (looks += 1) * 2 }, isAlive: () => false });
+    let longest = 0;
+    for (let done = accountant.step(); done > 0 || accountant.busy; done = accountant.step()) {
+      const before = looks;
+      accountant.step();
+      longest = Math.max(longest, looks - before);
+    }
+    expect(longest).toBeGreaterThan(5);
+    expect(longest).toBeLessThan(15);
+    accountant.close();
+    const store = Store.open(dataDir, { readonly: true });
+    const connected = new Map<string, number>();
+    for (const { worker, connected_ms: ms } of store.rows('worker_connected')) connected.set(worker, (connected.get(worker) ?? 0) + ms);
+    store.close();
+    expect(connected.size).toBe(machines);
+    expect(new Set(connected.values())).toEqual(new Set([60_000]));
   });
 
   it('rolls back what was being written when it is closed', async () => {
