@@ -1,5 +1,6 @@
 /** The accountant's process: its configuration in the environment and an IPC channel to the supervisor; it ends by itself when that closes. */
 import type { Config } from '../config/schema.ts';
+import { createChildLogger, logEvent } from '../config/log.ts';
 import { realWorld } from '../config/world.ts';
 import { Vitals, type VitalsSnapshot } from '../config/vitals.ts';
 import { Accountant, type AccountantFigures, type AccountantMetrics } from './accountant.ts';
@@ -42,7 +43,8 @@ function isMessage(message: unknown): message is ToAccountant {
 
 function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
   const world = realWorld;
-  const accountant = Accountant.open({ dataDir: config.data, world, onNotice: (sentence) => process.stderr.write(`${sentence}\n`) });
+  const log = createChildLogger('accountant');
+  const accountant = Accountant.open({ dataDir: config.data, world, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence) });
   const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;
 
@@ -63,12 +65,12 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
   const beside = (): Beside => ({ vitals: vitals.snapshot(), redis: publisher?.figures(accountant.between((units) => units)) });
   const tidyUp = async (): Promise<void> => {
     if (accountant.snapshot().caughtUp) {
-      await accountant.retain(config.journal.retainMs, config.journal.compress, (sentence) => process.stderr.write(`${sentence}\n`));
+      await accountant.retain(config.journal.retainMs, config.journal.compress, (sentence) => logEvent(log, 'journals not tidied', {}, sentence));
     }
     world.after(RETAIN_MS, () => void tidyUp().catch(complain));
   };
   const complain = (error: unknown): void => {
-    process.stderr.write(`old journals were not tidied up: ${sentenceOf(error)}\n`);
+    logEvent(log, 'journals not tidied', {}, sentenceOf(error));
     world.after(RETAIN_MS, () => void tidyUp().catch(complain));
   };
 

@@ -8,6 +8,7 @@ import type { Io, ExitCode } from './io.ts';
 import { keys } from './keys.ts';
 import { lease } from './lease.ts';
 import { ledger } from './ledger.ts';
+import { log } from './log.ts';
 import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
 import { drain, restart } from './processes.ts';
@@ -283,6 +284,20 @@ export const COMMANDS: readonly Command[] = [
     examples: ['weighbridge drain --config weighbridge.yaml --over 60s', 'weighbridge drain --data ./data --over 5m --process 2'],
     notes: 'Without --process the listeners close first, so that machines turn to the next pool in their own list. A drained process comes back with `restart --process N`.',
     run: drain,
+  },
+  {
+    name: 'log',
+    summary: 'Log, for a time, what some machines of a running instance say and hear.',
+    argument: '',
+    options: {
+      ...INSTANCE,
+      debug: { type: 'string', value: 'GLOB', help: 'Machines by worker name: * is any run of characters, ? is one.' },
+      for: { type: 'string', value: 'TIME', help: 'How long: 30s, 10m, 2h; a day at most. Default: 10m.' },
+      off: { type: 'boolean', value: '', help: 'End it now.' },
+    },
+    examples: ['weighbridge log --config weighbridge.yaml --debug "acme.rack07-*" --for 10m', 'weighbridge log --config weighbridge.yaml --off'],
+    notes: 'The lines go where the instance logs, at level debug. Passwords are hidden. docs/logs.md lists the events.',
+    run: log,
   },
   {
     name: 'stop',

@@ -1,7 +1,7 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
 import { leaseHistory, withTerminations } from '../accounting/leases/history.ts';
 import { retroactiveChanges } from '../accounting/leases/retroactive.ts';
-import { createLogger, type LogTarget } from '../proxy/net/log.ts';
+import { createLogger, logEvent, type LogTarget } from '../config/log.ts';
 import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
 import { readConfig } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
@@ -24,7 +24,7 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
       supervisor?.kill();
       return;
     }
-    log.info('Stopping.');
+    logEvent(log, 'stopping');
     interrupted.abort();
     void supervisor?.stop();
   });
@@ -32,14 +32,13 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
     supervisor = await startSupervisor({ config, world: io.world, log, childLog: target, signal: interrupted.signal });
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error;
-    log.info('Stopped before machines could connect.');
+    logEvent(log, 'stopped', {}, 'Stopped before machines could connect.');
     return EXIT.ok;
   }
-  for (const { site, address } of supervisor.listening) log.info({ site, address }, `Machines of ${site} connect to ${address}.`);
-  for (const [pool, { url }] of Object.entries(config.pools)) log.info({ pool, url }, `Pool ${pool} is ${url}.`);
-  log.info({ http: supervisor.http }, `Metrics are at http://${supervisor.http}/metrics.`);
-  log.info({ data: config.data }, `Journals and ledger are in ${config.data}.`);
+  for (const { site, address } of supervisor.listening) logEvent(log, 'listening', { site, address }, `Machines of ${site} connect to ${address}.`);
+  for (const [pool, { url }] of Object.entries(config.pools)) logEvent(log, 'pool', { pool, url });
+  logEvent(log, 'serving', { http: supervisor.http, data: config.data }, `Metrics are at http://${supervisor.http}/metrics, journals and ledger in ${config.data}.`);
   await supervisor.stopped;
-  log.info('Stopped.');
+  logEvent(log, 'stopped');
   return EXIT.ok;
 }

@@ -70,6 +70,7 @@ function headText(status: InstanceStatus): string {
   return [
     `Weighbridge ${status.version}, pid ${status.pid}, up ${age(status.nowMs - status.startedMs)}, data in ${status.data}`,
     `Metrics: http://${status.http}/metrics`,
+    ...(status.debug === '' ? [] : [`Debug lines are written about machines named ${status.debug}`]),
     `Machines (${count(status.proxy?.sessions ?? 0)} connected) are served at`,
     ...sites,
   ].join('\n');

@@ -35,6 +35,14 @@ export function parseTime(option: string, text: string, nowMs: number): number {
   throw usageError(`${option} ${JSON.stringify(text)} is not a time; write 2026-01-31, 2026-01-31T12:00Z, seconds since 1970, -1h, now, today or yesterday.`);
 }
 
+/** A length of time such as `10m`, above nothing and at most `maxMs`, in milliseconds. */
+export function parseSpan(option: string, text: string, maxMs: number): number {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNIT_MS[unit] ?? 0);
+  if (ms <= 0 || ms > maxMs) throw usageError(`${option} ${JSON.stringify(text)} is not a length of time up to ${maxMs / HOUR_MS} h; write 30s, 10m or 2h.`);
+  return ms;
+}
+
 /** Midnight UTC of `2026-01-31`; undefined for a day that no calendar has. */
 function dateMs(date: string): number | undefined {
   const [year = 0, month = 0, day = 0] = date.split('-').map(Number);

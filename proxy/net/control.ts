@@ -18,6 +18,9 @@ const CONNECTIONS_MAX = 32;
 const FRAME_BYTES_MAX = 65_536;
 /** Longest time over which machines are moved. */
 const OVER_MS_MAX = 86_400_000;
+const GLOB_MAX = 1024;
+/** Longest time for which debug lines are written. */
+const DEBUG_MS_MAX = 86_400_000;
 
 export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
 
@@ -83,11 +86,18 @@ function readRequest(request: unknown): ControlRequest | undefined {
   if (typeof request !== 'object' || request === null || !('type' in request)) return undefined;
   const { type } = request;
   if (type === 'status' || type === 'machines' || type === 'stop') return { type };
+  if (type === 'debug') return readDebug(request);
   if (type !== 'restart' && type !== 'drain') return undefined;
   const { process, overMs } = request as { readonly process?: unknown; readonly overMs?: unknown };
   if (typeof overMs !== 'number' || !(overMs >= 0 && overMs <= OVER_MS_MAX)) return undefined;
   if (process !== undefined && !Number.isSafeInteger(process)) return undefined;
   return { type, process: process as number | undefined, overMs };
+}
+
+function readDebug(request: object): ControlRequest | undefined {
+  const { worker, forMs } = request as { readonly worker?: unknown; readonly forMs?: unknown };
+  if (typeof worker !== 'string' || worker.length > GLOB_MAX || typeof forMs !== 'number' || !(forMs >= 0 && forMs <= DEBUG_MS_MAX)) return undefined;
+  return { type: 'debug', worker, forMs };
 }
 
 /**

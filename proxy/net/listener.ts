@@ -39,6 +39,8 @@ function filterOf(site: string, blocks: readonly string[]): SiteFilter {
 export class Listeners {
   /** Sessions closed and connections refused, by reason. */
   readonly closes = new Map<string, number>();
+  /** Told each line of a machine before it is acted upon; only while somebody wants to know. */
+  heard: ((session: Session, line: string) => void) | undefined;
   /** By the key of their door. */
   private readonly servers = new Map<string, Server>();
   private readonly connections = new Map<Session, Connection>();
@@ -110,7 +112,9 @@ export class Listeners {
     const { paramsMax } = this.config.limits;
     const fits = connection.splitter.push(chunk, (line) => {
       const { session } = connection;
-      if (session !== undefined) this.farm.message(session, parseDownstream(line, paramsMax), this.now());
+      if (session === undefined) return;
+      this.heard?.(session, line);
+      this.farm.message(session, parseDownstream(line, paramsMax), this.now());
     });
     if (!fits) this.drop(connection, 'line too long');
     this.afterEvent();

@@ -103,8 +103,16 @@ export interface MachineSnapshot {
   readonly acceptedTotal: number;
 }
 
+/** Debug lines for machines whose name matches `worker`, for `forMs`; '' ends them. */
+export interface DebugOrder {
+  readonly type: 'debug';
+  readonly worker: string;
+  readonly forMs: number;
+}
+
 export type ToProxy =
   | { readonly type: 'machines'; readonly request: number }
+  | DebugOrder
   /** Comes with a bound socket to take connections from; `key` as `doorsOf` names it. */
   | { readonly type: 'door'; readonly key: string; readonly port: number }
   /** Take connections until there are so many sessions, then leave the next ones to the other processes. */

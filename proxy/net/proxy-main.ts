@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts';
 import { realWorld } from '../../config/world.ts';
 import { ensureHostId, sentenceOf } from './instance.ts';
-import { createChildLogger } from './log.ts';
+import { createChildLogger, logEvent } from '../../config/log.ts';
 import type { FromProxy, ToProxy } from './messages.ts';
 import { ProxyProcess, type Identity } from './proxy-process.ts';
 
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     stopping ??= proxy.stop().then(
       () => process.exit(code),
       (error: unknown) => {
-        log.error({ event: 'stop failed' }, sentenceOf(error));
+        logEvent(log, 'stop failed', {}, sentenceOf(error));
         process.exit(1);
       },
     );
@@ -48,6 +48,8 @@ async function main(): Promise<void> {
         return stop(0);
       case 'machines':
         return void tell({ type: 'machines', request: message.request, machines: proxy.machines() });
+      case 'debug':
+        return proxy.debug(message.worker, message.forMs);
       case 'door':
         return proxy.door(message.key, { handle, port: message.port });
       case 'room':

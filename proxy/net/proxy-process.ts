@@ -3,7 +3,8 @@
  * write per connection, upstream before downstream: a share is on its way to the pool before anything else happens.
  */
 import { join } from 'node:path';
-import type { Logger } from 'pino';
+import type { LogEvent } from '../../config/log-events.ts';
+import { logEvent, type Logger } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { Vitals } from '../../config/vitals.ts';
 import type { Timer, World } from '../../config/world.ts';
@@ -15,12 +16,13 @@ import { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
 import type { Run } from '../session/run.ts';
 import type { Session } from '../session/session.ts';
-import type { Learnt, LogLevel, Now, Sink } from '../session/sink.ts';
+import type { Learnt, Now, Sink } from '../session/sink.ts';
 import { Dialer } from './dialer.ts';
 import { doorsOf } from './doors.ts';
 import { Listeners } from './listener.ts';
 import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { ProxyFiles } from './proxy-files.ts';
+import { Watch } from './watch.ts';
 import { machineSnapshots, proxySnapshot } from './snapshots.ts';
 
 /** Before it has met any pool a proxy waits this long with its listeners, so that the first machines get the right layout. */
@@ -78,6 +80,8 @@ export class ProxyProcess implements Sink {
   private roomFor = Number.POSITIVE_INFINITY;
   private readonly doors = new Map<string, HandedDoor>();
   private doorCame: () => void = () => undefined;
+  /** Only while debug lines are wanted. */
+  private watch: Watch | undefined;
 
   constructor(options: ProxyProcessOptions) {
     const { config, world } = options;
@@ -101,10 +105,10 @@ export class ProxyProcess implements Sink {
       monoMs: () => world.monoMs(),
       segment: () => this.writer.stats().segments,
       onInherited: (entries) => {
-        log.warn({ shares: entries.reduce((sum, { count }) => sum + count, 0) }, 'a process that is gone left unjournaled shares to be admitted');
+        logEvent(log, 'unjournaled inherited', { shares: entries.reduce((sum, { count }) => sum + count, 0) });
         this.farm.inherit(entries);
       },
-      onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
+      onProblem: (sentence) => logEvent(log, 'journal problem', {}, sentence),
     });
   }
 
@@ -132,7 +136,7 @@ export class ProxyProcess implements Sink {
         this.farm.unjournaled(to, this.now());
         this.flush();
       },
-      onProblem: (sentence) => log.error({ event: 'journal problem' }, sentence),
+      onProblem: (sentence) => logEvent(log, 'journal problem', {}, sentence),
     });
     this.admissions.tick();
     const now = this.now();
@@ -140,6 +144,7 @@ export class ProxyProcess implements Sink {
     this.flush();
     this.ticking = world.every(TICK_MS, () => {
       this.farm.tick(this.now());
+      if (this.watch?.over === true) this.debug('', 0);
       this.admissions.tick();
       this.flush();
     });
@@ -157,7 +162,7 @@ export class ProxyProcess implements Sink {
     } else if (door === undefined || this.listeners.accepts(key) || this.farm.state.sessions.size >= this.roomFor) {
       handed.handle.close();
     } else {
-      this.listeners.open(door, handed.handle, handed.port).catch((error: unknown) => this.log('error', 'listener not opened again', { why: String(error) }));
+      this.listeners.open(door, handed.handle, handed.port).catch((error: unknown) => this.log('listener not opened again', { why: String(error) }));
       this.count();
     }
   }
@@ -200,11 +205,11 @@ export class ProxyProcess implements Sink {
   private async firstPool(): Promise<void> {
     const { world, log } = this.options;
     const untilMono = world.monoMs() + FIRST_POOL_WAIT_MS;
-    if (!this.farm.knowsPools) log.info({ waitMs: FIRST_POOL_WAIT_MS }, 'no pool has been met before: listening once one of every site has answered');
+    if (!this.farm.knowsPools) logEvent(log, 'waiting for pools', { waitMs: FIRST_POOL_WAIT_MS });
     while (!this.farm.knowsPools && world.monoMs() < untilMono && !this.stopped) {
       await new Promise<void>((resolve) => world.after(50, resolve));
     }
-    if (!this.farm.knowsPools && !this.stopped) log.warn({}, 'no pool has answered: machines are taken with the default layout and the configured version mask');
+    if (!this.farm.knowsPools && !this.stopped) logEvent(log, 'no pool answered');
   }
 
   private flush(): void {
@@ -236,7 +241,7 @@ export class ProxyProcess implements Sink {
     try {
       this.files.writeSplits(splits);
     } catch (error) {
-      this.options.log.warn({ event: 'splits not remembered', why: String(error) });
+      logEvent(this.options.log, 'splits not remembered', { why: String(error) });
     }
   }
 
@@ -275,13 +280,30 @@ export class ProxyProcess implements Sink {
     return machineSnapshots(this.farm, this.options.identity.process, this.now());
   }
 
+  /** Debug lines for the machines whose name matches, for `forMs`; '' ends them. */
+  debug(worker: string, forMs: number): void {
+    const { log, world } = this.options;
+    if (this.watch !== undefined) logEvent(log, 'debug off', { worker: this.watch.worker });
+    this.watch = undefined;
+    this.listeners.heard = undefined;
+    if (worker === '') return;
+    // The process's own logger leaves debug lines out.
+    const lines = log.child({}, { level: 'debug' });
+    const watch = new Watch(worker, forMs, world, (event, fields) => logEvent(lines, event, fields));
+    this.watch = watch;
+    this.listeners.heard = (session, line) => watch.heard(session, line);
+    logEvent(log, 'debug on', { worker, seconds: Math.round(forMs / 1000) });
+  }
+
   // Sink
 
   toSession(session: Session, lines: string): void {
+    this.watch?.told(session, lines);
     this.listeners.send(session, lines);
   }
 
   closeSession(session: Session, reason: string): void {
+    this.watch?.closed(session, reason);
     this.listeners.close(session, reason);
   }
 
@@ -298,6 +320,7 @@ export class ProxyProcess implements Sink {
   }
 
   journal(fact: Fact): number {
+    this.watch?.fact(fact);
     return this.writer.append(fact);
   }
 
@@ -312,7 +335,7 @@ export class ProxyProcess implements Sink {
     try {
       this.files.writeLearnt(pool, learnt);
     } catch (error) {
-      this.options.log.warn({ event: 'pools not remembered', why: String(error) });
+      logEvent(this.options.log, 'pools not remembered', { why: String(error) });
     }
   }
 
@@ -320,7 +343,7 @@ export class ProxyProcess implements Sink {
     this.options.onBrought(sessionId);
   }
 
-  log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
-    this.options.log[level](fields, event);
+  log(event: LogEvent, fields: Readonly<Record<string, unknown>>): void {
+    logEvent(this.options.log, event, fields);
   }
 }

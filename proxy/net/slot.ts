@@ -1,11 +1,12 @@
 /** One of the places for a proxy process: the process in it, started again when it crashes, and what it last reported. */
+import type { LogEvent } from '../../config/log-events.ts';
 import type { World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
 import type { Run } from '../session/run.ts';
 import { Child, type ChildEvents, type ChildHandle } from './child.ts';
 import type { OpenDoor } from './doors.ts';
 import { InstanceError } from './instance.ts';
-import type { FromProxy, MachineSnapshot, ProxySnapshot, ToProxy } from './messages.ts';
+import type { DebugOrder, FromProxy, MachineSnapshot, ProxySnapshot, ToProxy } from './messages.ts';
 import { Requests } from './requests.ts';
 
 const ANSWER_LIMIT_MS = 2_000;
@@ -13,6 +14,8 @@ const ANSWER_LIMIT_MS = 2_000;
 export const PROCESS_SILENT_MS = 5_000;
 
 export type Address = { readonly site: string; readonly address: string };
+
+type Trouble = Extract<LogEvent, 'child ended' | 'child failed' | 'unknown message'>;
 
 export interface SlotOptions {
   /** From 1 on. */
@@ -30,8 +33,9 @@ export interface SlotOptions {
   readonly onBrought: (sessionId: string) => void;
   /** It has more or fewer sessions than before, listens, or is gone. */
   readonly onChange: () => void;
-  /** A sentence for the log, at the level of an error. */
-  readonly onTrouble: (sentence: string) => void;
+  /** Debug lines that are wanted of a process that begins. */
+  readonly debug: () => DebugOrder | undefined;
+  readonly onTrouble: (event: Trouble, sentence: string) => void;
 }
 
 interface Waiting {
@@ -113,6 +117,8 @@ export class Slot {
       handle.send({ type: 'room', room } satisfies ToProxy);
       this.#room = room;
     }
+    const debug = this.#options.debug();
+    if (debug !== undefined) handle.send(debug);
     this.#sendDoors(handle);
     return handle;
   }
@@ -192,11 +198,11 @@ export class Slot {
         return;
       case 'fatal':
         // Later the process ends by itself and is tried again, because mining must not stop for it.
-        if (this.#start === undefined) this.#options.onTrouble(`The ${this.#options.name} cannot go on: ${message.sentence}`);
+        if (this.#start === undefined) this.#options.onTrouble('child failed', message.sentence);
         else this.#start.reject(new InstanceError(message.sentence));
         return;
       default:
-        this.#options.onTrouble(`The ${this.#options.name} sent a message of the unknown type ${String((message satisfies never as { type: unknown }).type)}.`);
+        this.#options.onTrouble('unknown message', String((message satisfies never as { type: unknown }).type));
     }
   }
 
@@ -215,7 +221,7 @@ export class Slot {
   }
 
   #crashed(sentence: string): void {
-    this.#options.onTrouble(sentence);
+    this.#options.onTrouble('child ended', sentence);
     this.#start?.reject(new InstanceError(`${sentence.split(' after ', 1)[0] ?? sentence} before it listened; its log lines say why.`));
   }
 }

@@ -1,13 +1,14 @@
 /** All proxy processes of an instance: started together, replaced one by one, and reported as one. */
+import { logEvent, type Logger } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
+import { Debugging } from './debugging.ts';
 import { Doors } from './doors.ts';
 import { InstanceError } from './instance.ts';
-import type { Logger } from './log.ts';
 import { mergeSnapshots } from './merge.ts';
-import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { DebugOrder, MachineSnapshot, ProxySnapshot } from './messages.ts';
 import type { Identity } from './proxy-process.ts';
 import { Runs } from './runs.ts';
 import { Slot, type Address } from './slot.ts';
@@ -71,6 +72,7 @@ export class Slots {
   /** By number; one that is being replaced is in `#leaving`. */
   readonly #slots: Slot[];
   readonly #leaving = new Set<Slot>();
+  readonly #debugging: Debugging;
   #endedRestarts = 0;
   #sharing: Timer | undefined;
   #awaiting: Timer | undefined;
@@ -79,6 +81,7 @@ export class Slots {
 
   constructor(options: SlotsOptions) {
     this.#options = options;
+    this.#debugging = new Debugging(options.world);
     this.#runs = new Runs(options.config.data, options.world.random, () => options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => this.#newSlot(index + 1));
   }
@@ -97,7 +100,8 @@ export class Slots {
       onSnapshot: (snapshot) => onReport(this.#metricsName(number), snapshot),
       onBrought: (sessionId) => this.#brought(number, sessionId),
       onChange: () => this.#balance(),
-      onTrouble: (sentence) => log.error(sentence),
+      debug: () => this.#debugging.order,
+      onTrouble: (event, sentence) => logEvent(log, event, { child: this.#metricsName(number) }, sentence),
     });
   }
 
@@ -111,6 +115,17 @@ export class Slots {
     if (this.#stopped) return;
     await Promise.all(this.#slots.map((slot) => slot.start(START_LIMIT_MS)));
     if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => this.#shareHosts());
+  }
+
+  /** Debug lines of every process, also of those that begin while they are wanted. */
+  debug(order: DebugOrder): void {
+    this.#debugging.take(order);
+    for (const slot of this.#all) slot.send(order);
+  }
+
+  /** Machines about which debug lines are written now, as a glob; '' for none. */
+  get debugged(): string {
+    return this.#debugging.order?.worker ?? '';
   }
 
   /** Where machines connect; empty when no process listens. */
@@ -228,7 +243,7 @@ export class Slots {
     this.#slots[number - 1] = next;
     const { sessions } = old;
     const pidBefore = old.child.pid;
-    log.info(`A new proxy process ${number} listens; the ${sessions} machines of the old one are moved over ${overMs / 1000} s.`);
+    logEvent(log, 'process replaced', { child: this.#metricsName(number), sessions, overMs });
     this.#leaving.add(old);
     await old.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS);
     this.#leaving.delete(old);

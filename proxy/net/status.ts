@@ -1,5 +1,5 @@
 /** What an instance tells the command line over its control socket. Field names are a published interface (docs/cli.md). */
-import type { AccountantSnapshot, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { AccountantSnapshot, DebugOrder, MachineSnapshot, ProxySnapshot } from './messages.ts';
 import type { ProcessStatus, Replaced } from './slots.ts';
 import type { Totals } from './totals.ts';
 
@@ -16,6 +16,8 @@ export interface InstanceStatus {
   readonly listening: readonly { readonly site: string; readonly address: string }[];
   /** What is wrong now, one sentence each. */
   readonly problems: readonly string[];
+  /** Machines about which debug lines are written now, as a glob; '' for none. */
+  readonly debug: string;
   readonly restarts: { readonly proxy: number; readonly accountant: number };
   /** All proxy processes as one. */
   readonly proxy: ProxySnapshot | undefined;
@@ -27,6 +29,7 @@ export interface InstanceStatus {
 export type ControlRequest =
   | { readonly type: 'status' }
   | { readonly type: 'machines' }
+  | DebugOrder
   /** Replaces processes one by one; all of them without `process`. */
   | { readonly type: 'restart'; readonly process: number | undefined; readonly overMs: number }
   /** Empties and ends one process, or without `process` the instance. */
@@ -36,6 +39,7 @@ export type ControlRequest =
 export interface ControlAnswers {
   readonly status: InstanceStatus;
   readonly machines: readonly MachineSnapshot[];
+  readonly debug: { readonly worker: string };
   /** When all are replaced. */
   readonly restart: readonly Replaced[];
   /** When no machine is left; the connection ends when the instance has, if that was meant. */

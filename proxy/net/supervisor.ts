@@ -1,5 +1,6 @@
 /** The supervisor: starts, watches, restarts and stops the proxy processes and the accountant, and answers for them. */
 import { availableParallelism } from 'node:os';
+import { childLogEnvironment, logEvent, type Logger, type LogTarget } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import { Child } from './child.ts';
@@ -7,7 +8,6 @@ import { startControl, type ControlServer } from './control.ts';
 import { findProblems, isReady } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
-import { childLogEnvironment, type Logger, type LogTarget } from './log.ts';
 import type { AccountantMetrics, AccountantSnapshot, FromAccountant, MachineSnapshot, ToAccountant } from './messages.ts';
 import { Requests } from './requests.ts';
 import { Scrapes } from './scrape.ts';
@@ -173,17 +173,17 @@ class RunningInstance implements Supervisor {
         return;
       case 'fatal':
         // Ends a start; later the process ends by itself and is tried again, because mining must not stop for it.
-        if (this.#failStart === undefined) this.#options.log.error(`The accountant cannot go on: ${message.sentence}`);
+        if (this.#failStart === undefined) logEvent(this.#options.log, 'child failed', { child: 'accountant' }, message.sentence);
         else this.#failStart(new InstanceError(message.sentence));
         return;
       default:
-        this.#options.log.warn({ type: (message satisfies never as { type: unknown }).type }, 'The accountant sent a message of an unknown type.');
+        logEvent(this.#options.log, 'unknown message', { child: 'accountant' }, String((message satisfies never as { type: unknown }).type));
     }
   }
 
   #accountantCrashed(sentence: string): void {
     for (const questions of [this.#snapshots, this.#metrics]) questions.abandon();
-    this.#options.log.error(sentence);
+    logEvent(this.#options.log, 'child ended', { child: 'accountant' }, sentence);
   }
 
   machines(): Promise<readonly MachineSnapshot[] | undefined> {
@@ -214,6 +214,7 @@ class RunningInstance implements Supervisor {
       http: this.http,
       listening: slots.listening,
       problems: findProblems({ processes: slots.slots(), accountant, accountantChild: this.#accountant, freeBytesMin: config.journal.freeBytesMin }),
+      debug: this.#slots.debugged,
       restarts: { proxy: slots.restarts, accountant: this.#accountant.restarts },
       proxy: slots.snapshot(),
       processes: slots.processes(),
@@ -231,7 +232,7 @@ class RunningInstance implements Supervisor {
       proxies: () => this.#slots.reports(),
       states: () => this.#slots.slots().map(({ state }) => state),
       restarts: () => ({ proxy: this.#slots.restarts, accountant: this.#accountant.restarts }),
-      complain: (sentence) => log.error(sentence),
+      complain: (sentence) => logEvent(log, 'metrics not kept', {}, sentence),
     });
   }
 
@@ -254,6 +255,9 @@ class RunningInstance implements Supervisor {
         if (machines === undefined) return { ok: false, sentence: `No proxy process gave an answer within ${ANSWER_LIMIT_MS / 1000} s; see \`weighbridge status\`.` };
         return { ok: true, value: machines };
       }
+      case 'debug':
+        this.#slots.debug(request);
+        return { ok: true, value: { worker: request.worker } };
       case 'restart':
         return { ok: true, value: await this.#slots.restart(this.#slots.numbers(request.process), request.overMs) };
       case 'drain': {
@@ -279,10 +283,10 @@ class RunningInstance implements Supervisor {
     const beganMs = world.monoMs();
     this.#failStart?.(new StoppedWhileStarting());
     const killed = await this.#slots.stop();
-    for (const number of killed) log.warn(`Proxy process ${number} did not end in time and was killed; what it had answered is in its journal.`);
+    for (const number of killed) logEvent(log, 'child killed', { child: `proxy-${number}` }, 'What it had answered is in its journal.');
     const leftMs = Math.round(beganMs + STOP_LIMIT_MS - world.monoMs());
     if ((await this.#accountant.stop(leftMs)) === 'killed') {
-      log.warn(`The accountant did not end within ${leftMs} ms and was killed; it goes on where it was at the next start.`);
+      logEvent(log, 'child killed', { child: 'accountant', afterMs: leftMs }, 'It goes on where it was at the next start.');
     }
     this.#closeServers();
     this.#lock.release();

@@ -77,7 +77,7 @@ export class Jobs {
     link.state = 'live';
     link.liveSinceMono = state.now.monoMs;
     state.liveLinks.add(link);
-    state.sink.log('info', 'pool live', { pool: link.pool, link: link.number, difficulty: link.difficulty });
+    state.sink.log('pool live', { pool: link.pool, link: link.number, difficulty: link.difficulty });
   }
 }
 

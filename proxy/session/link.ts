@@ -189,7 +189,7 @@ export class Link {
     this.uselessSinceMono ??= now.monoMs;
     this.uselessLines += 1;
     const lines = this.uselessLines;
-    if (Number.isInteger(Math.log10(lines))) this.sink.log('warn', 'pool sent what cannot be used', { pool: this.pool, reason, lines });
+    if (Number.isInteger(Math.log10(lines))) this.sink.log('pool sent what cannot be used', { pool: this.pool, reason, lines });
     if (lines >= USELESS_LINES_MAX) this.end(`the pool sent ${lines} lines that cannot be used without a job between them, the last: ${reason}`);
   }
 
@@ -211,7 +211,7 @@ export class Link {
         this.setMask(message.versionMask);
         return;
       case 'show-message':
-        this.sink.log('info', 'message from pool', { pool: this.pool, text: message.text });
+        this.sink.log('message from pool', { pool: this.pool, text: message.text });
         return;
       case 'get-version':
         this.sink.toLink(this, formatResult(message.id, USER_AGENT));
@@ -257,7 +257,7 @@ export class Link {
   private reconnect(message: Extract<UpstreamMessage, { kind: 'reconnect' }>): void {
     const host = message.host ?? this.host;
     if (!sameRegistrableDomain(host, this.host)) {
-      this.sink.log('warn', 'pool asked to reconnect to another domain: not followed', { pool: this.pool, host });
+      this.sink.log('reconnect refused', { pool: this.pool, host });
       return;
     }
     this.reconnectTo = { host, port: message.port ?? this.port, waitMs: message.waitMs };

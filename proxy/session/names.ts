@@ -44,7 +44,7 @@ export class Names {
       sink.toSession(session, formatError(message.id, 24, refusal ?? 'Unauthorized worker'));
       session.refusedNames += 1;
       const name = worker.slice(0, NAME_CHARACTERS_MAX);
-      if (session.refusedNames <= REFUSALS_LOGGED_MAX) sink.log('info', 'name refused', { worker: name, site: session.site, why: refusal });
+      if (session.refusedNames <= REFUSALS_LOGGED_MAX) sink.log('name refused', { worker: name, site: session.site, why: refusal });
       return;
     }
     this.bind(session, { number: 0, worker, lessee: route.lessee, atMs: 0 });

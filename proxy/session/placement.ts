@@ -156,7 +156,7 @@ export class Placement {
   private move(link: Link, sessions: readonly Session[]): void {
     if (sessions.length === 0) return;
     this.delivery.join(link, sessions);
-    this.state.sink.log('info', 'sessions moved', { pool: link.pool, link: link.number, sessions: sessions.length });
+    this.state.sink.log('sessions moved', { pool: link.pool, link: link.number, sessions: sessions.length });
   }
 
   /** Takes the sessions off a link whose pool leaves less room than they need. */

@@ -188,7 +188,7 @@ export class Pools implements LinkOwner {
     link.subscribedWall = state.now.wallMs;
     state.journal(linkFact(link));
     this.learn(link);
-    state.sink.log('info', 'link open', { pool: link.pool, link: link.number, url: link.url, extranonce2Bytes: link.extranonce2Bytes });
+    state.sink.log('link open', { pool: link.pool, link: link.number, url: link.url, extranonce2Bytes: link.extranonce2Bytes });
   }
 
   private learn(link: Link): void {
@@ -221,7 +221,7 @@ export class Pools implements LinkOwner {
     if (slot !== undefined) this.retryLater(slot, link, reason);
     if (link.subscribedWall > 0) state.journal({ type: 'link-end', link: link.number, reason, atMs: state.now.wallMs });
     const retryMs = slot && Math.round(slot.nextDialMono - state.now.monoMs);
-    state.sink.log(slot === undefined ? 'info' : 'warn', 'link ended', { pool: link.pool, link: link.number, reason, retryMs });
+    state.sink.log(slot === undefined ? 'link closed' : 'link ended', { pool: link.pool, link: link.number, reason, retryMs });
     this.parts.placement.failOver(link);
   }
 

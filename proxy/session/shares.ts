@@ -117,7 +117,7 @@ export class Shares {
     const reference = referenceHeader(job.content, lastExtranonce(job.slotBytes), message.ntime, message.nonce, judgement.version);
     if (Buffer.compare(reference.hash, lastHash) === 0) return;
     state.counters.validationMismatches += 1;
-    state.sink.log('error', 'validation mismatch: the fast kernel and bitcoinjs-lib disagree', {
+    state.sink.log('validation mismatch', {
       worker: bind.worker,
       header: hex(reference.header),
       kernel: hex(lastHash),
@@ -151,7 +151,7 @@ export class Shares {
     state.counters.blockCandidates += 1;
     const { header, hash, coinbase } = referenceHeader(job.content, lastExtranonce(job.slotBytes), message.ntime, message.nonce, judgement.version);
     state.journal({ type: 'block', share, job: job.number, header, coinbase, atMs: state.now.wallMs });
-    sink.log('warn', 'block candidate', { height: job.height, hash: hex(hash.slice().reverse()), header: hex(header), coinbase: hex(coinbase) });
+    sink.log('block candidate', { height: job.height, hash: hex(hash.slice().reverse()), header: hex(header), coinbase: hex(coinbase) });
   }
 
   /** A reject is answered at once; the journal has it one by one up to a limit per session, then as counts. */

@@ -1,4 +1,5 @@
 /** The effects of the state machines: all they can do to the world. `proxy/net` performs them; a simulation records them. */
+import type { LogEvent } from '../../config/log-events.ts';
 import type { Admission, Fact, Unadmitted } from './facts.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
@@ -34,8 +35,6 @@ export interface Now {
   readonly monoMs: number;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-
 export interface Learnt {
   readonly extranonce2Bytes: number;
   readonly versionMask: number;
@@ -58,5 +57,5 @@ export interface Sink {
   remember(pool: string, learnt: Learnt): void;
   /** A machine came back here with a session of another run; should its old connection still stand there, it is to end. */
   broughtHere(sessionId: string): void;
-  log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void;
+  log(event: LogEvent, fields: Readonly<Record<string, unknown>>): void;
 }

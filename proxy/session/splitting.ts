@@ -82,7 +82,7 @@ export class Splitting {
       if (session.route === route && session.state === 'mining') rates.set(session, this.rateOf(session, now.monoMs));
     }
     const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link));
-    if (moved.length > 0) sink.log('info', 'sessions moved to keep a split', { route: route.index, pool: link.pool, sessions: moved.length });
+    if (moved.length > 0) sink.log('sessions moved to keep a split', { route: route.index, pool: link.pool, sessions: moved.length });
     return moved;
   }
 

@@ -161,14 +161,14 @@ export class Trust {
     record.why = why;
     record.untilMono = now.monoMs + forMs;
     this.troubled += 1;
-    sink.log('warn', 'pool in trouble', { pool: record.pool, trouble, why });
+    sink.log('pool in trouble', { pool: record.pool, trouble, why });
   }
 
   private well(record: Standing): void {
     record.trouble = undefined;
     record.wellSinceMono = this.state.now.monoMs;
     this.troubled -= 1;
-    this.state.sink.log('info', 'pool well again', { pool: record.pool, why: record.why });
+    this.state.sink.log('pool well again', { pool: record.pool, why: record.why });
   }
 }
 

@@ -56,7 +56,7 @@ export class Verdicts {
       link.conventionShown = true;
     } else if (answer.reason === 'low-difficulty' || answer.reason === 'bad-version') {
       link.convention = link.convention === 'replace' ? 'xor' : 'replace';
-      this.state.sink.log('info', 'version convention of pool', { pool: link.pool, convention: link.convention, share: share.share });
+      this.state.sink.log('version convention of pool', { pool: link.pool, convention: link.convention, share: share.share });
     }
   }
 

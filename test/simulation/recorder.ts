@@ -1,9 +1,10 @@
 /** A `Sink` that keeps everything: lines go to whoever plays the peer, facts become durable or are lost when the test says so. */
+import type { LogEvent } from '../../config/log-events.ts';
 import type { Admission, Fact, Unadmitted } from '../../proxy/session/facts.ts';
 import type { Farm } from '../../proxy/session/farm.ts';
 import type { Link } from '../../proxy/session/link.ts';
 import type { Session } from '../../proxy/session/session.ts';
-import type { Learnt, LogLevel, Now, Sink } from '../../proxy/session/sink.ts';
+import type { Learnt, Now, Sink } from '../../proxy/session/sink.ts';
 
 /** What peers hear. */
 export interface Peers {
@@ -15,7 +16,6 @@ export interface Peers {
 }
 
 export interface Logged {
-  readonly level: LogLevel;
   readonly event: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -76,8 +76,8 @@ export class Recorder implements Sink {
     this.brought.push(sessionId);
   }
 
-  log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
-    this.logs.push({ level, event, fields });
+  log(event: LogEvent, fields: Readonly<Record<string, unknown>>): void {
+    this.logs.push({ event, fields });
   }
 
   /** Makes everything appended so far durable. */

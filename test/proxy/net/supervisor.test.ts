@@ -138,7 +138,7 @@ describe('stopping', () => {
     const beganMs = performance.now();
     await supervisor.stop();
     expect(performance.now() - beganMs).toBeLessThan(2000);
-    expect(s.logLines.join('')).toContain('was killed');
+    expect(s.logLines.join('')).toContain('child killed');
   });
 });
 

@@ -1,5 +1,6 @@
 /** Logging: pino, JSON lines on standard output; with `pretty` a formatter in a thread of its own. Passwords never pass. */
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { LOG_EVENTS, type LogEvent } from './log-events.ts';
 
 export type { Logger } from 'pino';
 
@@ -43,6 +44,11 @@ function patient(target: { readonly fd: number } | { readonly dest: string }): D
   const destination = pino.destination({ ...target, sync: true, append: true, mkdir: true, maxLength: UNWRITTEN_BYTES_MAX });
   destination.on('error', () => undefined);
   return destination;
+}
+
+/** Writes one event, at its level; `sentence` where there is more to say than its name. */
+export function logEvent(log: Logger, event: LogEvent, fields: Readonly<Record<string, unknown>> = {}, sentence?: string): void {
+  log[LOG_EVENTS[event][0]]({ event, ...fields }, sentence);
 }
 
 /** What a supervisor adds to its children's environment so that they log as it does. */

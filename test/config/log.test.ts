@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { childLogEnvironment, createChildLogger, createLogger } from '../../../proxy/net/log.ts';
-import { prettyLine } from '../../../proxy/net/log-pretty.ts';
+import { childLogEnvironment, createChildLogger, createLogger } from '../../config/log.ts';
+import { prettyLine } from '../../config/log-pretty.ts';
 
 describe('the log', () => {
   it('is JSON with the process, the level by name and an ISO time, and hides passwords wherever they are', () => {

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 
-const KNOWN = new Set(['level', 'time', 'process', 'msg', 'pid', 'hostname']);
+const KNOWN = new Set(['level', 'time', 'process', 'event', 'msg', 'pid', 'hostname']);
 
 /** One log record as `12:34:56 level process message key=value …`; a line that is not a JSON object is passed on as it is. */
 export function prettyLine(line: string): string {
@@ -18,7 +18,7 @@ export function prettyLine(line: string): string {
     const value = fields.get(key);
     return typeof value === 'string' ? value : '';
   };
-  const head = [text('time').slice(11, 19), text('level').padEnd(5), text('process').padEnd(10), text('msg')];
+  const head = [text('time').slice(11, 19), text('level').padEnd(5), text('process').padEnd(10), text('event'), text('msg')].filter((part) => part !== '');
   for (const [key, value] of fields) {
     if (!KNOWN.has(key)) head.push(`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   }
