@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisConfig } from '../config/schema.ts';
 import type { World } from '../config/world.ts';
-import { Folding } from './folding.ts';
+import { foldFiles } from './fold-files.ts';
 import { isWriterAlive } from './journal/liveness.ts';
 import { listSegments } from './journal/reader.ts';
 import { sealDead } from './journal/seal.ts';
@@ -72,23 +72,8 @@ async function foldAll({ dataDir, world, onProgress }: RebuildOptions, scratch: 
     throw new Error(sentence);
   });
   const files = listSegments(directory);
-  const folding = new Folding(Store.open(scratch), world);
-  try {
-    folding.look(files);
-    let records = 0;
-    while (!folding.drained || folding.writing) {
-      records += folding.read(() => false);
-      while (folding.write());
-      onProgress?.({ phase: 'fold', done: records });
-      await breathe();
-    }
-    while (folding.write());
-    const [problem] = folding.problems();
-    if (problem !== undefined) throw new Error(problem);
-    return { segments: files.length, records };
-  } finally {
-    folding.close();
-  }
+  const records = await foldFiles(files, scratch, world, (done) => onProgress?.({ phase: 'fold', done }));
+  return { segments: files.length, records };
 }
 
 function replaceLedger(dataDir: string, scratch: string, world: World): string {
@@ -121,10 +106,4 @@ async function publishAll({ dataDir, world, onProgress }: RebuildOptions, shared
     await publisher?.close();
     store.close();
   }
-}
-
-function breathe(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

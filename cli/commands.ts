@@ -243,9 +243,13 @@ export const COMMANDS: readonly Command[] = [
     name: 'verify',
     summary: 'Verify an issued statement: signature, keys, chain and, with --data, every figure.',
     argument: 'FILE',
-    options: { data: { type: 'string', value: 'DIR', help: 'Data directory with keys, earlier statements and ledger.' }, json: JSON_OUTPUT },
-    examples: ['weighbridge verify november.json', 'weighbridge verify november.json --data ./data'],
-    notes: 'Exit code 1 when anything is wrong. Without --data it needs nothing but the file.',
+    options: {
+      data: { type: 'string', value: 'DIR[,DIR]', help: 'Data directories, or copies, of all hosts of the lease: keys, earlier statements, journals or a ledger.' },
+      sample: { type: 'string', value: 'N', help: 'Validate N shares of the journals chosen at random instead of all.' },
+      json: JSON_OUTPUT,
+    },
+    examples: ['weighbridge verify november.json', 'weighbridge verify november.json --data ./data', 'weighbridge verify november.json --data ./host-a,./host-b --sample 100000'],
+    notes: 'Exit code 1 when anything is wrong. Without --data it needs nothing but the file. With journals of the period every figure is computed again from them with bitcoinjs-lib alone; a `journal` folder is enough.',
     run: verify,
   },
   {

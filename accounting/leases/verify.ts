@@ -71,7 +71,7 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
  * Measures and values the statement's days again from a ledger, by the contract that stands in the statement itself, and
  * compares every figure of every day and line. `audit` proves the ledger against the journals.
  */
-export async function verifyFigures({ statement }: IssuedStatement, book: Book): Promise<Finding[]> {
+export async function verifyFigures({ statement }: IssuedStatement, book: Book, source: 'ledger' | 'journals' = 'ledger'): Promise<Finding[]> {
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
@@ -86,9 +86,13 @@ export async function verifyFigures({ statement }: IssuedStatement, book: Book):
     ...fresh.earnings.filter((earning, index) => digestOf(earning) !== digestOf(statement.earnings[index])).map(({ payoutId }) => `payout ${payoutId}`),
     ...fresh.balance.filter((row, index) => digestOf(row) !== digestOf(statement.balance[index])).map(({ currency }) => `the balance in ${currency}`),
     ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
+    ...(statement.lines.length > fresh.lines.length ? ['lines that no payment gives'] : []),
+    ...SUMMED.filter((key) => digestOf(fresh[key]) !== digestOf(statement[key])),
+    ...(figures(fresh.total) === figures(statement.total) ? [] : ['total']),
   ];
-  if (unlike.length > 0) return [{ ok: false, sentence: `The ledger says otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
-  return [{ ok: true, sentence: `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines agrees with the ledger; \`audit\` proves the ledger from the journals.` }];
+  if (unlike.length > 0) return [{ ok: false, sentence: `The ${source === 'ledger' ? 'ledger says' : 'journals say'} otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
+  const figuresText = `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines`;
+  return [{ ok: true, sentence: source === 'ledger' ? `${figuresText} agrees with the ledger; no journal of the period is here to prove it from.` : `${figuresText} follows from the journals.` }];
 }
 
 /** An earning as it was imported, out of the statement. */
@@ -98,7 +102,10 @@ function importedAs(row: StatementDraft['earnings'][number]): Earning {
   return { pool, account, scheme, poolWork, paidAt, txid, payoutId, fromMs: Date.parse(row.from), toMs: Date.parse(row.to), gross: nano(row.gross), fee: nano(row.fee), net: nano(row.net) };
 }
 
+/** What follows from days and lines. */
+const SUMMED = ['netDue', 'components', 'service', 'losses', 'value', 'entries', 'carriedOut', 'termsDigest', 'terms', 'contracted'] as const satisfies readonly (keyof StatementDraft)[];
+
 /** What the ledger alone decides of a day; what machines are comes from the inventory, whose digest the statement has. */
-function figures(day: StatementDraft['days'][number] | undefined): string {
+function figures(day: StatementDraft['days'][number] | StatementDraft['total'] | undefined): string {
   return day === undefined ? '' : digestOf({ ...day, installed: null, seen: null, machineHours: null, availability: null });
 }
