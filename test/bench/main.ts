@@ -12,7 +12,8 @@ import { measureAudit, measureFold } from './books.ts';
 import { ended, startProxy, startResponder, type Served } from './children.ts';
 import { COLLECTING, measureIdle } from './idle.ts';
 import { benchKernel } from './kernel.ts';
-import { bandwidth, closedLoop, openLoop, storm, type ClosedLoop } from './paths.ts';
+import { bandwidth, closedLoop, compareProcesses, openLoop, storm, type ClosedLoop } from './paths.ts';
+import { startProduct } from './product.ts';
 import { goals, page, ratios, table, worse, type Report } from './report.ts';
 
 const HOUR_MS = 3_600_000;
@@ -64,14 +65,24 @@ async function measurePaths(pool: SimulatedPool, bare: Served): Promise<Pick<Rep
   return { closed, open, openOs };
 }
 
-async function measureSize(pool: SimulatedPool): Promise<Pick<Report, 'idle' | 'storm'>> {
+async function measureProcesses(pool: SimulatedPool): Promise<Report['processes']> {
+  const [one, two] = [await startProduct(join(scratch, 'one'), pool, 1), await startProduct(join(scratch, 'two'), pool, 2)];
+  try {
+    return await compareProcesses(one, two, rounds, seconds);
+  } finally {
+    await Promise.all([one.stop(), two.stop()]);
+  }
+}
+
+async function measureSize(pool: SimulatedPool): Promise<Pick<Report, 'processes' | 'idle' | 'storm'>> {
   // Fresh processes: one that has just been saturated hides the cost of a connection in its free heap.
   const proxy = await withProxy('idle', pool.port, (served) => measureIdle(served, pool), { execArgv: COLLECTING });
   const responder = await startResponder(COLLECTING);
   const bare = await measureIdle(responder, undefined);
   await ended(responder);
   const stormed = await withProxy('storm', pool.port, (served) => storm(served, STORM_MACHINES));
-  return { idle: { ...proxy, bareBytesPerConnection: bare.bytesPerConnection }, storm: stormed };
+  const processes = await measureProcesses(pool);
+  return { processes, idle: { ...proxy, bareBytesPerConnection: bare.bytesPerConnection }, storm: stormed };
 }
 
 async function measureAll(): Promise<Report> {

@@ -2,6 +2,7 @@
 import type { SimulatedPool } from '../rig/pool.ts';
 import { cpuSeconds, load, median, type Served } from './children.ts';
 import type { LoadRequest } from './load.ts';
+import type { Product } from './product.ts';
 
 export interface PathResult {
   readonly sharesPerSecond: number;
@@ -69,6 +70,33 @@ const OPEN_CONNECTIONS = 1000;
 /** Machines find shares when they find them: they wait for no answer. */
 export function openLoop(bare: Served, proxy: Served, sharesPerSecond: number, rounds: number, seconds: number): Promise<Compared> {
   return compare(bare, proxy, rounds, { connections: OPEN_CONNECTIONS, depth: 0, seconds, sharesPerSecond });
+}
+
+export interface Processes {
+  /** CPU of all proxy processes and the supervisor. */
+  readonly one: { readonly sharesPerSecond: number; readonly cpuMicrosPerShare: number };
+  readonly two: { readonly sharesPerSecond: number; readonly cpuMicrosPerShare: number };
+  /** Two against one, median of the rounds. */
+  readonly cpuRatio: number;
+}
+
+async function measureProduct({ port, pids }: Product, seconds: number): Promise<Processes['one']> {
+  const serving = [...pids()].filter(([name]) => !name.startsWith('accounting/')).map(([, pid]) => pid);
+  const cpu = (): number => serving.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  let before = 0;
+  const result = await load({ port, connections: 100, depth: DEPTH, seconds }, () => (before = cpu()));
+  return { sharesPerSecond: result.answered / result.seconds, cpuMicrosPerShare: ((cpu() - before) * 1e6) / result.answered };
+}
+
+/** The closed loop with 100 connections through one and through two proxy processes, in turn. */
+export async function compareProcesses(one: Product, two: Product, rounds: number, seconds: number): Promise<Processes> {
+  const pairs: Omit<Processes, 'cpuRatio'>[] = [];
+  for (let round = 0; round < rounds; round += 1) pairs.push({ one: await measureProduct(one, seconds), two: await measureProduct(two, seconds) });
+  const middleOf = (of: (pair: Omit<Processes, 'cpuRatio'>) => Processes['one']): Processes['one'] => ({
+    sharesPerSecond: median(pairs, (pair) => of(pair).sharesPerSecond),
+    cpuMicrosPerShare: median(pairs, (pair) => of(pair).cpuMicrosPerShare),
+  });
+  return { one: middleOf((pair) => pair.one), two: middleOf((pair) => pair.two), cpuRatio: median(pairs, (pair) => pair.two.cpuMicrosPerShare / pair.one.cpuMicrosPerShare) };
 }
 
 export interface Storm {

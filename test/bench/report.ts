@@ -2,7 +2,7 @@
 import type { AuditResult, FoldResult } from './books.ts';
 import { IDLE_CONNECTIONS, type Idle } from './idle.ts';
 import type { KernelResult } from './kernel.ts';
-import type { Bandwidth, ClosedLoop, Compared, Storm } from './paths.ts';
+import type { Bandwidth, ClosedLoop, Compared, Processes, Storm } from './paths.ts';
 
 export interface Report {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGiB: number; readonly node: string };
@@ -14,6 +14,7 @@ export interface Report {
   readonly open: Compared;
   readonly openOs: Compared;
   readonly upstream: Bandwidth;
+  readonly processes?: Processes;
   readonly idle?: Idle & { readonly bareBytesPerConnection: number };
   readonly storm?: Storm;
   readonly fold: FoldResult;
@@ -32,7 +33,7 @@ const whole = (value: number): string => String(Math.round(value)).replace(/\B(?
 
 /** Each goal with what was measured. */
 export function goals(report: Report): Goal[] {
-  const { kernel, closed, open, openOs, upstream, idle, storm, fold } = report;
+  const { kernel, closed, open, openOs, upstream, processes, idle, storm, fold } = report;
   const rows: Goal[] = [
     { what: 'share validation, 260-byte coinbase, 12 branches', goal: '≤ 10 µs', measured: `${fixed(kernel.kernelMicros)} µs`, met: kernel.kernelMicros <= 10 },
     { what: '… against bitcoinjs-lib', goal: '≥ 6 ×', measured: `${fixed(kernel.ratio)} × (${fixed(kernel.referenceMicros)} µs)`, met: kernel.ratio >= 6 },
@@ -51,6 +52,11 @@ export function goals(report: Report): Goal[] {
     { what: '… reply p99, fsync', goal: '≤ 15 ms', measured: `${fixed(open.proxy.replyP99Ms)} ms`, met: open.proxy.replyP99Ms <= 15 },
     { what: '… reply p99, `durability: os`', goal: '≤ 4 ms', measured: `${fixed(openOs.proxy.replyP99Ms)} ms`, met: openOs.proxy.replyP99Ms <= 4 },
   );
+  if (processes !== undefined) {
+    const { one, two, cpuRatio } = processes;
+    const figures = `${fixed(cpuRatio, 2)} × (${fixed(two.cpuMicrosPerShare)} µs at ${whole(two.sharesPerSecond)}/s; one: ${fixed(one.cpuMicrosPerShare)} µs at ${whole(one.sharesPerSecond)}/s)`;
+    rows.push({ what: 'two processes: CPU a share against one’s', goal: '≤ 1.15 ×', measured: figures, met: cpuRatio <= 1.15 });
+  }
   if (idle !== undefined) {
     const { bytesPerConnection, notifyFirstToLastMs = Infinity } = idle;
     rows.push(
