@@ -3,11 +3,15 @@
  * at any moment. When the ledger cannot be written the journals just grow, and it tries again from what was committed.
  */
 import { mkdirSync } from 'node:fs';
+import type { InventoryRow } from '../config/inventory.ts';
 import type { World } from '../config/world.ts';
 import { Folding, type FoldingLimits } from './folding.ts';
 import { isWriterAlive } from './journal/liveness.ts';
 import { listSegments, type SegmentHeader } from './journal/reader.ts';
 import { heldPeriods } from './leases/agreement.ts';
+import type { LeaseTerms } from './leases/terms.ts';
+import { LeaseWatch, type LeaseFigures } from './leases/watch.ts';
+import { beginWatch } from './leases/watch-store.ts';
 import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
 import { setOlderAside } from './older-ledger.ts';
@@ -24,6 +28,9 @@ export interface AccountantOptions {
   readonly limits?: FoldingLimits;
   /** Told what happened that nobody needs to mend. */
   readonly onNotice?: (sentence: string) => void;
+  /** Leases to be watched, and the machines that are installed. */
+  readonly leases?: readonly LeaseTerms[];
+  readonly inventory?: readonly InventoryRow[] | undefined;
   /** How long a step may wait for others to let go of the ledger. */
   readonly busyTimeoutMs?: number;
 }
@@ -41,10 +48,12 @@ export interface AccountantState {
   readonly problem: string;
 }
 export interface AccountantFigures extends AccountantState {
+  readonly leases: readonly LeaseFigures[];
   readonly delivered: readonly DeliveredTotal[];
   readonly credited: readonly CreditedTotal[];
 }
 export interface AccountantMetrics extends AccountantState {
+  readonly leases: readonly LeaseFigures[];
   readonly series: LedgerSeries;
 }
 
@@ -63,6 +72,7 @@ export class Accountant {
   readonly #directory: string;
   readonly #openedMs: number;
   #folding: Folding | undefined;
+  #leases: LeaseWatch | undefined;
   #storeProblem = '';
   #sealProblem = '';
   #retryAtMs = -Infinity;
@@ -116,13 +126,18 @@ export class Accountant {
   /** For people and for the machine-readable status: every row of the totals. */
   snapshot(): AccountantFigures {
     const { state, totals } = this.#look();
-    return { ...state, delivered: totals.delivered(), credited: totals.credited() };
+    return { ...state, leases: this.leases(), delivered: totals.delivered(), credited: totals.credited() };
   }
 
   /** For metrics: the totals in their groups. */
   metrics(): AccountantMetrics {
     const { state, totals } = this.#look();
-    return { ...state, series: totals.series() };
+    return { ...state, leases: this.leases(), series: totals.series() };
+  }
+
+  /** What is known of the leases that are in their term. Stays what it was while there is no ledger, until nothing was observed for a while. */
+  leases(): LeaseFigures[] {
+    return this.#leases?.figures(this.#options.world.wallMs()) ?? [];
   }
 
   #look(): { readonly state: AccountantState; readonly totals: Totals } {
@@ -183,7 +198,10 @@ export class Accountant {
     if (aside !== undefined) this.#options.onNotice?.(`the ledger of an earlier version is now ${aside}; a new one is folded from the journals`);
     const store = Store.open(this.#options.dataDir, { busyTimeoutMs: this.#options.busyTimeoutMs ?? BUSY_TIMEOUT_MS });
     try {
-      const folding = new Folding(store, this.#options.world, this.#options.limits);
+      const { world, limits } = this.#options;
+      const watch = this.#watch(store);
+      const folding = new Folding(store, world, limits, (deltas) => watch?.committed(deltas, world.wallMs()));
+      this.#leases = watch;
       // It may be an older copy of what was open before.
       this.#caughtUp = false;
       this.#opens += 1;
@@ -192,6 +210,15 @@ export class Accountant {
       store.close();
       throw error;
     }
+  }
+
+  /** What of the leases is in the ledger before it is folded on. */
+  #watch(store: Store): LeaseWatch | undefined {
+    const { leases, inventory } = this.#options;
+    if (leases === undefined || leases.length === 0) return undefined;
+    const watch = new LeaseWatch(leases, inventory);
+    store.consistently(() => beginWatch(watch, store, this.#options.world.wallMs()));
+    return watch;
   }
 
   #work(folding: Folding, nowMs: number): number {

@@ -30,6 +30,7 @@ export class Folding {
   readonly totals: Totals;
   readonly #world: Pick<World, 'wallMs'>;
   readonly #limits: FoldingLimits;
+  readonly #onCommitted: (deltas: Deltas) => void;
   readonly #fold = new Fold();
   readonly #followers = new Map<string, Follower>();
   readonly #positions: Map<string, Position>;
@@ -41,7 +42,8 @@ export class Folding {
   #pending = 0;
   #writing: Writing | undefined;
 
-  constructor(store: Store, world: Pick<World, 'wallMs'>, limits: FoldingLimits = LIMITS) {
+  constructor(store: Store, world: Pick<World, 'wallMs'>, limits: FoldingLimits = LIMITS, onCommitted: (deltas: Deltas) => void = () => undefined) {
+    this.#onCommitted = onCommitted;
     this.#world = world;
     this.store = store;
     this.#limits = limits;
@@ -176,6 +178,7 @@ export class Folding {
   #committed(moved: readonly Position[], deltas: Deltas): void {
     this.#writing = undefined;
     this.totals.add(deltas);
+    this.#onCommitted(deltas);
     for (const position of moved) {
       this.#positions.set(position.segment, position);
       if (position.finished) this.#followers.delete(position.segment);

@@ -1,9 +1,11 @@
 /** The accountant's process: its configuration in the environment and an IPC channel to the supervisor; it ends by itself when that closes. */
+import { readInventory } from '../config/inventory.ts';
 import type { Config } from '../config/schema.ts';
 import { createChildLogger, logEvent } from '../config/log.ts';
 import { realWorld } from '../config/world.ts';
 import { Vitals, type VitalsSnapshot } from '../config/vitals.ts';
 import { Accountant, type AccountantFigures, type AccountantMetrics } from './accountant.ts';
+import { leaseTerms } from './leases/terms.ts';
 import { openPublisher } from './redis/open.ts';
 import type { PublisherFigures } from './redis/publisher.ts';
 import { sentenceOf } from './store.ts';
@@ -41,10 +43,13 @@ function isMessage(message: unknown): message is ToAccountant {
   return message.type === 'stop' || ((message.type === 'snapshot' || message.type === 'metrics') && 'request' in message && typeof message.request === 'number');
 }
 
-function run(config: Pick<Config, 'data' | 'journal' | 'redis'>): void {
+function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'parties' | 'inventory'>): void {
   const world = realWorld;
   const log = createChildLogger('accountant');
-  const accountant = Accountant.open({ dataDir: config.data, world, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence) });
+  const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows;
+  const accountant = Accountant.open({
+    dataDir: config.data, world, leases: leaseTerms(config), inventory, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
+  });
   const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;
 

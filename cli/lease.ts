@@ -8,6 +8,7 @@ import { digestOf, leaseTerms, partyName, type LeaseTerms } from '../accounting/
 import { eventsOf, isRetroactive, leaseHistory, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
 import { table } from './format.ts';
 import { readConfig } from './instance.ts';
+import { leaseNow } from './lease-now.ts';
 import { eventOfAction, eventSentence, recordEvent } from './lease-events.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
@@ -30,8 +31,9 @@ export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const nowMs = io.world.wallMs();
   if (action === 'list') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : listTable(chosen, nowMs));
   else if (action === 'show') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : showText(chosen, leaseHistory(config.data)));
+  else if (action === 'now') await leaseNow(chosen, config, options, io);
   else if (action === 'check') io.out(chosen.map((terms) => checkText(terms, config, nowMs)).join('\n\n'));
-  else throw usageError(`There is no \`lease ${action}\`; there are list, show, check, curtail, suspend, terminate and amend.`);
+  else throw usageError(`There is no \`lease ${action}\`; there are list, show, now, check, curtail, suspend, terminate and amend.`);
   return EXIT.ok;
 }
 

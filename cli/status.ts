@@ -9,6 +9,7 @@ import type { InstanceStatus } from '../proxy/net/status.ts';
 import { openBook } from './book.ts';
 import { bytes, count, rateWithInterval, table } from './format.ts';
 import { dataDirectory } from './instance.ts';
+import { leaseTable } from './lease-now.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 import { age } from './time.ts';
@@ -57,6 +58,7 @@ function statusText(status: InstanceStatus, recent: RecentRows | undefined): str
     headText(status),
     status.problems.length === 0 ? 'No problems.' : `Problems:\n${status.problems.map((problem) => `  ${problem}`).join('\n')}`,
     recent === undefined ? 'No ledger yet.' : recentTable(recent),
+    ...((status.accountant?.leases ?? []).length === 0 ? [] : [leaseTable(status.accountant?.leases ?? [], status.nowMs)]),
     status.proxy === undefined ? 'No proxy process reports.' : linkTable(status.proxy.links),
     ...(status.proxy?.splits ?? []).map(splitText),
     ...(status.processes.length > 1 ? [processTable(status)] : []),

@@ -1,6 +1,7 @@
 /** What the supervisor, the proxy processes and the accountant say to each other over Node's own IPC channel (JSON, so no bigint). */
 import type { HistogramSnapshot } from '../../config/timing.ts';
 import type { VitalsSnapshot } from '../../config/vitals.ts';
+import type { LeaseFigures } from '../../accounting/leases/watch.ts';
 import type { LedgerSeries } from '../../accounting/series.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
 import type { Trouble } from '../session/trust.ts';
@@ -182,12 +183,15 @@ interface AccountantState {
 }
 
 export interface AccountantSnapshot extends AccountantState {
+  /** Leases in their term. */
+  readonly leases: readonly LeaseFigures[];
   readonly delivered: readonly DeliveredTotal[];
   readonly credited: readonly CreditedTotal[];
 }
 
 /** What a scrape takes of the accountant. */
 export interface AccountantMetrics extends AccountantState {
+  readonly leases: readonly LeaseFigures[];
   readonly series: LedgerSeries;
 }
 

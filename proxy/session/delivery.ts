@@ -6,6 +6,7 @@
  */
 import type { Link } from './link.ts';
 import type { LiveJob } from './book.ts';
+import { ceilingOf } from './lease-terms.ts';
 import { jobFact } from './live-facts.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
@@ -58,7 +59,8 @@ export class Delivery {
   wish(session: Session): number {
     const { minExponent, maxExponent, startExponent } = this.state.config.difficulty;
     const wanted = session.fixedExponent ?? session.vardiff?.exponent ?? session.suggestedExponent ?? startExponent;
-    return Math.min(Math.max(wanted, session.floorExponent ?? minExponent, minExponent), maxExponent);
+    const allowed = Math.max(minExponent, Math.min(maxExponent, ceilingOf(this.state, session) ?? maxExponent));
+    return Math.min(Math.max(wanted, session.floorExponent ?? minExponent, minExponent), allowed);
   }
 
   private exponentFor(session: Session, link: Link, job: LiveJob): number {

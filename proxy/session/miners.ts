@@ -3,6 +3,7 @@ import { formatError, formatResult, type DownstreamMessage } from '../protocol/d
 import type { Delivery } from './delivery.ts';
 import { closeSession, flushRejects } from './ending.ts';
 import { Grants } from './grants.ts';
+import { ceilingOf } from './lease-terms.ts';
 import { Names } from './names.ts';
 import type { Placement } from './placement.ts';
 import { Session } from './session.ts';
@@ -162,6 +163,6 @@ export class Miners {
       closeSession(this.state, session, 'idle');
       return;
     }
-    session.vardiff?.retarget(difficulty, difficulty.maxExponent, now.monoMs);
+    session.vardiff?.retarget(difficulty, ceilingOf(this.state, session) ?? difficulty.maxExponent, now.monoMs);
   }
 }

@@ -74,6 +74,8 @@ export class FarmState {
   /** Terms of leases as last journaled, by id, and who they claim. */
   readonly terms = new Map<string, LeaseTermsFact>();
   readonly leases = new LeaseBook();
+  /** Largest k that machines of a lease are given, so that it stays measurable. */
+  readonly ceilings = new Map<string, number>();
   readonly departed = new Departed();
   readonly measures = new Measures();
   readonly splitting: Splitting;

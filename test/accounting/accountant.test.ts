@@ -8,7 +8,10 @@ import { Accountant, type AccountantFigures } from '../../accounting/accountant.
 import { journalDirectory, ledgerFile, Store } from '../../accounting/store.ts';
 import type { AccountantSnapshot } from '../../proxy/net/messages.ts';
 import type { Fact } from '../../proxy/session/facts.ts';
+import { estimate } from '../../accounting/estimate.ts';
+import type { LeaseTerms } from '../../accounting/leases/terms.ts';
 import { manualWorld, recordFarm, START_MS, writeJournal } from './farm.ts';
+import { leaseOf } from './leases/contracts.ts';
 import { dump } from './tables.ts';
 
 const farm = recordFarm(5, 400);
@@ -96,6 +99,28 @@ describe('the accountant', () => {
     drain(accountant);
     expect(accountant.snapshot()).toMatchObject({ problem: '', foldedRecords: farm.facts.length });
     accountant.close();
+  });
+
+  it('watches its leases: what it shows is what the ledger has, also after a restart in the middle', async () => {
+    await journal();
+    const lease = (over: object): LeaseTerms => ({ id: 'acme-lb', lease: leaseOf({ term: { from: '2025-12-01', to: '2027-01-01' }, ...over }), parties: {} });
+    const leases = [lease({}), { ...lease({ kind: 'hosting' }), id: 'north-host' }, { ...lease({}), id: 'nobody' }];
+    const world = manualWorld(1);
+    world.advance((farm.facts.at(-1)?.atMs ?? 0) - START_MS + 1000);
+    const shown: unknown[] = [];
+    for (const steps of [3, Infinity, Infinity]) {
+      const accountant = Accountant.open({ dataDir, world, isAlive: () => false, limits: { batchRecords: 300, batchRows: 300 }, leases });
+      for (let step = 0; step < steps && accountant.step() > 0; step += 1);
+      shown.push(accountant.snapshot().leases.map(({ lease: id, windows, lastShareMs }) => [id, windows.map(({ window, rate }) => [window, rate]), lastShareMs]));
+      accountant.close();
+    }
+    expect(shown[1]).toEqual(shown[2]);
+    const store = Store.open(dataDir, { readonly: true });
+    const rows = [...store.rows('delivered_minute')].filter(({ verdict, leases: ids }) => verdict === 'accepted' && ids.split(',').includes('acme-lb'));
+    const observedMs = [...store.rows('observed_minute')].reduce((sum, { observed_ms }) => sum + observed_ms, 0);
+    const { rate } = estimate(rows.map(({ exponent, n }) => [exponent, n] as const), observedMs);
+    expect(shown[2]).toMatchObject([['acme-lb', [['5m', rate], ['1h', rate], ['24h', rate], ['period', rate]], expect.any(Number)], ['north-host', expect.anything(), expect.any(Number)], ['nobody', expect.anything(), undefined]]);
+    store.close();
   });
 
   it('puts the ledger of an earlier version aside when the journals give all of it, and only then', async () => {

@@ -16,7 +16,7 @@ const PROXY: ProxySnapshot = {
   journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 5000 },
 };
 const ACCOUNTANT: AccountantSnapshot = {
-  pid: 2, caughtUp: true, opens: 1, vitals: VITALS, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', delivered: [], credited: [],
+  pid: 2, caughtUp: true, opens: 1, vitals: VITALS, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', leases: [], delivered: [], credited: [],
 };
 const CHILD = { running: true, looping: false, ageMs: 60_000 };
 type Process = HealthInputs['processes'][number];

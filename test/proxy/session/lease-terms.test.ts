@@ -1,7 +1,7 @@
 /** Terms of leases are written down before the work they claim, and their changes when they happen. */
 import { describe, expect, it } from 'vitest';
 import type { LeaseTermsFact } from '../../../proxy/session/facts.ts';
-import { Fixture, mining } from '../../simulation/fixture.ts';
+import { exponentIn, Fixture, mining } from '../../simulation/fixture.ts';
 
 const terms = (over: Partial<LeaseTermsFact> = {}): LeaseTermsFact => ({
   type: 'lease-terms', lease: 'acme-lb', kind: 'leaseback', digest: 'd1', terms: '{}', workers: ['acme.*'], sites: [], from: [], timezone: 'UTC', fromMs: 1, toMs: 4e12, atMs: 0, ...over,
@@ -41,6 +41,26 @@ describe('terms of leases', () => {
     mining(fixture);
     fixture.farm.leases([terms()], fixture.now);
     expect(told(fixture)).toEqual(['acme-lb d1 claims nothing', 'acme-lb d1']);
+  });
+
+  it('bound the difficulty of their machines, so that the lease stays measurable: vardiff, d= and suggestions alike', () => {
+    // 20 shares a minute at 2^-26 and a little: k may be -26 and no more.
+    const lease = { contracted: String(Math.ceil(((20 / 60) * 2 ** 48 * 2 ** -26 * 1.5) / 65_535)), minSharesPerMinute: 20 };
+    const fixture = new Fixture();
+    fixture.farm.leases([terms({ terms: JSON.stringify({ lease }) })], fixture.now);
+    fixture.live('a', '1');
+    const told = (worker: string, password: string): number | undefined => exponentIn(fixture.miner(worker, password).heard);
+    expect([told('acme.r1', 'x'), told('acme.r2', 'd=0.5'), told('acme.r3', 'd=0.000000001')]).toEqual([-26, -26, -30]);
+    expect([told('other.r1', 'x'), told('other.r2', 'd=0.5')]).toEqual([-24, -1]);
+    const session = fixture.connect();
+    fixture.subscribe(session);
+    fixture.send(session, { id: null, method: 'mining.suggest_difficulty', params: [1] });
+    fixture.authorize(session);
+    expect(exponentIn(fixture.heard(session))).toBe(-26);
+    // A lease that is gone bounds nothing.
+    fixture.farm.leases([], fixture.now);
+    fixture.job(fixture.link('a'));
+    expect(exponentIn(fixture.heard(session))).toBe(0);
   });
 
   it('stand with shares that could not be journaled', () => {

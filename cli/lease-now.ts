@@ -1,0 +1,96 @@
+/** `lease now`: what each lease delivers at present, against what is contracted, installed and seen. */
+import type { Book, LedgerRange, LedgerReader } from '../accounting/reader.ts';
+import { leaseHistory } from '../accounting/leases/history.ts';
+import type { LeaseTerms } from '../accounting/leases/terms.ts';
+import { LeaseWatch, periodStartMs, type LeaseFigures } from '../accounting/leases/watch.ts';
+import { DAY_MS, HOUR_MS, type BucketTable, type KeptRow } from '../accounting/rows.ts';
+import { readInventory } from '../config/inventory.ts';
+import type { Config } from '../config/schema.ts';
+import { askInstance } from '../proxy/net/control.ts';
+import { openBook, sharedConfig } from './book.ts';
+import { rateWithInterval, scaled, table } from './format.ts';
+import type { Io } from './io.ts';
+import type { ParsedOptions } from './options.ts';
+import { age, isoTime } from './time.ts';
+
+/** The alarm is told of the last hours minute by minute. */
+const REPLAYED_HOURS = 2;
+const ANSWER_LIMIT_MS = 5_000;
+
+/** Figures of the leases among `chosen` that are in their term, of all hosts where the ledger is shared. */
+async function leasesNow(chosen: readonly LeaseTerms[], config: Config, options: ParsedOptions, io: Io): Promise<LeaseFigures[]> {
+  const nowMs = io.world.wallMs();
+  const book = await openBook(options, io);
+  try {
+    const figures = await measured(chosen, config, book, nowMs);
+    return sharedConfig(options) === undefined ? await withStates(figures, config.data, io) : figures;
+  } finally {
+    book.close();
+  }
+}
+
+async function measured(chosen: readonly LeaseTerms[], config: Config, book: Book, nowMs: number): Promise<LeaseFigures[]> {
+  const watch = new LeaseWatch(chosen, config.inventory === undefined ? undefined : readInventory(config.inventory).rows);
+  watch.told(leaseHistory(config.data).events);
+  const hour = Math.floor(nowMs / HOUR_MS);
+  const first = Math.floor(Math.min(nowMs - DAY_MS, ...chosen.map(({ lease }) => periodStartMs(lease, nowMs))) / HOUR_MS);
+  const replayed = hour - REPLAYED_HOURS;
+  const ranges: LedgerRange[] = [
+    { table: 'delivered_hour', from: first, to: replayed }, { table: 'observed_minute', from: first * 60, to: (hour + 1) * 60 },
+    { table: 'delivered_minute', from: replayed * 60, to: (hour + 1) * 60 }, { table: 'worker_hour', from: hour - 1, to: hour + 1 }, { table: 'worker_connected', from: hour, to: hour + 1 },
+  ];
+  return book.read(ranges, (reader) => {
+    const accepted = [...reader.rows('delivered_hour', first, replayed)].filter(({ verdict }) => verdict === 'accepted');
+    watch.begin(accepted, reader.rows('observed_minute', first * 60, replayed * 60));
+    watch.committed({
+      delivered_minute: kept(reader, 'delivered_minute', replayed * 60, (hour + 1) * 60), observed_minute: kept(reader, 'observed_minute', replayed * 60, (hour + 1) * 60),
+      worker_hour: kept(reader, 'worker_hour', hour - 1, hour + 1), worker_connected: kept(reader, 'worker_connected', hour, hour + 1),
+    }, nowMs);
+    return watch.figures(nowMs);
+  });
+}
+
+function kept<T extends BucketTable>(reader: LedgerReader, name: T, from: number, to: number): Map<string, KeptRow<T>> {
+  return new Map([...reader.rows(name, from, to)].map((row, index) => [String(index), { ...row, run: '' } as unknown as KeptRow<T>]));
+}
+
+/** The running instance has watched for longer than the ledger was read here. */
+async function withStates(figures: readonly LeaseFigures[], dataDir: string, io: Io): Promise<LeaseFigures[]> {
+  let watched: readonly LeaseFigures[];
+  try {
+    watched = (await askInstance(dataDir, 'status', io.world, ANSWER_LIMIT_MS)).accountant?.leases ?? [];
+  } catch {
+    return [...figures];
+  }
+  return figures.map((each) => {
+    const known = watched.find(({ lease }) => lease === each.lease);
+    return known === undefined ? each : { ...each, state: known.state, shortfall: known.shortfall, seen: known.seen };
+  });
+}
+
+/** Prints them. */
+export async function leaseNow(chosen: readonly LeaseTerms[], config: Config, options: ParsedOptions, io: Io): Promise<void> {
+  const nowMs = io.world.wallMs();
+  const figures = await leasesNow(chosen, config, options, io);
+  if (options.flags.has('json')) io.out(JSON.stringify({ at: isoTime(nowMs), leases: figures }, null, 2));
+  else io.out(figures.length === 0 ? 'No lease is in its term.' : leaseTable(figures, nowMs));
+}
+
+/** A line for each lease. */
+export function leaseTable(figures: readonly LeaseFigures[], nowMs: number): string {
+  const rate = (value: number | undefined): string => (value === undefined ? '–' : scaled(value, 'H/s'));
+  const rows = figures.map(({ lease, state, contracted, installed, seen, windows, lastShareMs, shortfall }) => [
+    lease,
+    state === 'low' && shortfall !== undefined ? `low since ${isoTime(shortfall.sinceMs).slice(0, 16)}Z or later` : state,
+    rate(contracted), rate(installed), rate(seen),
+    ...windows.map((each) => rateWithInterval(each.rate, each.low, each.high)),
+    percent(windows.at(-1)?.ratio),
+    lastShareMs === undefined ? 'none' : `${age(nowMs - lastShareMs)} ago`,
+  ]);
+  const right = (title: string) => ({ title, right: true });
+  return table([{ title: 'lease' }, { title: 'state' }, right('contracted'), right('installed'), right('seen'), right('5 m'), right('1 h'), right('24 h'), right('period'), right('of owed, period'), right('last share')], rows);
+}
+
+function percent(ratio: number | undefined): string {
+  return ratio === undefined ? '–' : `${(ratio * 100).toFixed(1)} %`;
+}
