@@ -1,18 +1,19 @@
 /** Expressions that several dashboards share. */
+import type { RECORDING_RULES } from '../rules/recording.ts';
 
-/** Hashes for one unit of difficulty, 2^48/65535, to the unit. */
-const HASHES_PER_DIFFICULTY = 4295032833;
-/** Long enough for a steady figure: 5 minutes of 1000 machines at six shares a minute are ±1.1 % (95 %). */
+type Record = (typeof RECORDING_RULES)[number]['record'];
+
+/** Over which shares are counted: as the recording rules of hash rates have it. */
 const RATE_WINDOW = '5m';
 
-/** Delivered hash rate by some labels, from accepted shares at the difficulty each was sent with. */
+/** Delivered hash rate by some labels: the one recording rule that all others are built on too. */
 export function delivered(by: string, selector: string): string {
-  return rateOf('weighbridge_work_total', by, `verdict="accepted",${selector}`);
+  return sumOf('weighbridge:hashrate:rate5m', by, selector);
 }
 
-/** Hash rate by some labels from a counter of work. */
-export function rateOf(counter: string, by: string, selector: string): string {
-  return `sum by (${by}) (rate(${counter}{${selector}}[${RATE_WINDOW}])) * ${HASHES_PER_DIFFICULTY}`;
+/** The sum of a recorded rate, by some labels. */
+export function sumOf(record: Record, by: string, selector: string): string {
+  return `sum by (${by}) (${record}{${selector}})`;
 }
 
 /** Shares a second by some labels, over the same window as hash rates. */

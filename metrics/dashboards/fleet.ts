@@ -1,7 +1,7 @@
 /** The dashboard Fleet: sites, pools, rejects and links, for whoever keeps the farm running. */
 import { RowBuilder, type DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { board, variable } from './board.ts';
-import { delivered, partOf, quantile, rateOf, sharesOf } from './expressions.ts';
+import { delivered, partOf, quantile, sharesOf, sumOf } from './expressions.ts';
 import { figures, GREEN, RED, series, UNIT, YELLOW } from './panels.ts';
 
 const SITE = 'site=~"$site"';
@@ -105,7 +105,7 @@ function addSites(dashboard: DashboardBuilder): void {
       width: 8,
       min: 0,
       queries: [
-        { expr: `sum by (site) (rate(weighbridge_expected_value_satoshis_total{${SITE}}[5m])) * 86400`, legend: '{{site}}' },
+        { expr: `${sumOf('weighbridge:site_income:rate5m', 'site', SITE)} * 86400`, legend: '{{site}}' },
         { expr: `sum by (site) (weighbridge_site_power_cost_satoshis_per_second{${SITE}}) * 86400`, legend: '{{site}} power' },
       ],
     }));
@@ -151,8 +151,8 @@ function addPools(dashboard: DashboardBuilder): void {
       width: 8,
       min: 0,
       queries: [
-        { expr: `sum(${delivered('site', 'site!=""')})`, legend: 'delivered' },
-        { expr: `sum(${rateOf('weighbridge_pool_work_total', 'pool', 'verdict="accepted",pool!=""')})`, legend: 'credited' },
+        { expr: 'weighbridge:fleet_hashrate:rate5m', legend: 'delivered' },
+        { expr: 'sum(weighbridge:pool_hashrate:rate5m)', legend: 'credited' },
       ],
     }))
     .withPanel(series({
@@ -162,7 +162,7 @@ function addPools(dashboard: DashboardBuilder): void {
       width: 8,
       stacked: true,
       min: 0,
-      queries: [{ expr: rateOf('weighbridge_pool_work_total', 'pool', `verdict="accepted",${POOL}`), legend: '{{pool}}' }],
+      queries: [{ expr: sumOf('weighbridge:pool_hashrate:rate5m', 'pool', POOL), legend: '{{pool}}' }],
     }))
     .withPanel(series({
       title: 'Round trip to pools',

@@ -1,7 +1,7 @@
 /** The dashboard Leases: the ladder from contracted to delivered, ratio, value and rent, for finance and the analysts of a lessor. */
 import { type DynamicConfigValue, RowBuilder, VariableHide, CustomVariableBuilder, type DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { board, variable } from './board.ts';
-import { partOf, rateOf, sharesOf } from './expressions.ts';
+import { partOf, sharesOf, sumOf } from './expressions.ts';
 import { figures, GREEN, RED, series, states, table, UNIT, YELLOW } from './panels.ts';
 
 const LEASE = 'lease=~"$lease"';
@@ -181,7 +181,7 @@ function addShares(dashboard: DashboardBuilder): void {
       width: 8,
       stacked: true,
       min: 0,
-      queries: [{ expr: rateOf('weighbridge_lease_work_total', 'lease, site', `verdict="accepted",${LEASE}`), legend: '{{lease}} {{site}}' }],
+      queries: [{ expr: sumOf('weighbridge:lease_hashrate:rate5m', 'lease, site', LEASE), legend: '{{lease}} {{site}}' }],
     }))
     .withPanel(series({
       title: 'Rejected by us',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE, type MetricEntry } from '../../metrics/catalogue.ts';
+import { RECORDING_RULES } from '../../metrics/rules/recording.ts';
 import { DASHBOARDS_FOLDER, dashboardFiles } from '../../metrics/dashboards/dashboards.ts';
 
 interface Panel {
@@ -30,9 +31,14 @@ const expressions = panels.flatMap(({ where, panel }) => (panel.targets ?? []).m
 const ADDED_LABELS = ['instance', 'job', 'le'];
 const metrics = new Map(CATALOGUE.map((entry: MetricEntry) => [entry.name as string, entry]));
 
-/** Names in an expression, a histogram's parts as the histogram. */
+/** What a recorded name stands for. */
+const recorded = new Map(RECORDING_RULES.map(({ record, expr }) => [record as string, expr as string]));
+
+/** Names in an expression, a histogram's parts as the histogram, and those that a recording rule is made of. */
 function metricsIn(expr: string): string[] {
-  return [...expr.matchAll(/weighbridge_\w+/g)].map(([name]) => (metrics.has(name) ? name : name.replace(/_(bucket|sum|count)$/, '')));
+  const records = [...expr.matchAll(/weighbridge:[\w:]+/g)].flatMap(([name]) => metricsIn(recorded.get(name) ?? 'weighbridge_unknown_record'));
+  const own = [...expr.matchAll(/weighbridge_\w+/g)].map(([name]) => (metrics.has(name) ? name : name.replace(/_(bucket|sum|count)$/, '')));
+  return [...own, ...records];
 }
 
 /** Metrics that no panel shows, and why. */
@@ -98,6 +104,11 @@ describe('the dashboards', () => {
       const used = [...JSON.stringify(board).matchAll(/\$(\w+)/g)].map(([, name = '']) => name).filter((name) => !name.startsWith('__'));
       expect([...new Set(used)].filter((name) => !names.includes(name))).toEqual([]);
     }
+  });
+
+  it('for leases ask for nothing but figures of leases, so that a proxy can keep lessors apart by the label', () => {
+    const asked = expressions.filter(({ where }) => where.startsWith('leases.json')).flatMap(({ expr }) => [...expr.matchAll(/weighbridge[_:][\w:]+/g)].map(([name]) => name));
+    expect(asked.filter((name) => !name.startsWith('weighbridge:lease_') && !(metrics.get(name)?.labels as readonly string[] | undefined)?.includes('lease'))).toEqual([]);
   });
 
   it('show every metric that there is a reason to look at', () => {

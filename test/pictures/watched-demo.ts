@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { freePort, pause, RedisRig } from '../rig/redis.ts';
 
 /** Runs `then` with the address of Prometheus after `minutes`, and ends everything it started, whatever happens. */
@@ -14,7 +14,7 @@ export async function watchedDemo(folder: string, minutes: number, then: (addres
     started.push(demo);
     const target = await said(demo, /http:\/\/(127\.0\.0\.1:\d+)\/metrics/);
     const config = join(folder, 'prometheus.yml');
-    writeFileSync(config, `global: { scrape_interval: 5s }\nscrape_configs: [ { job_name: weighbridge, static_configs: [ { targets: [ "${target}" ] } ] } ]\n`);
+    writeFileSync(config, `global: { scrape_interval: 5s, evaluation_interval: 5s }\nrule_files: [ ${JSON.stringify(resolve('docker/prometheus/rules/*.yml'))} ]\nscrape_configs: [ { job_name: weighbridge, static_configs: [ { targets: [ "${target}" ] } ] } ]\n`);
     mkdirSync(join(folder, 'tsdb'));
     const address = `127.0.0.1:${await freePort()}`;
     const prometheus = spawn('prometheus', [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'tsdb')}`, `--web.listen-address=${address}`], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -14,6 +14,8 @@ const POOL_EXPONENT = -18;
 const NETWORK_BITS = 0x1e00ffff;
 /** A chain of its own: its pool is neither ahead of the other nor behind it. */
 const BACKUP_BITS = NETWORK_BITS - 1;
+/** A hundredth of what a real block pays, because blocks come so often. */
+const COINBASE_SATS = 3_145_000n;
 const DARK_AFTER_MS = 40_000;
 
 interface Group {
@@ -61,8 +63,8 @@ export interface DemoFarm {
 
 /** Starts the pools and settles on ports; nothing else runs yet. */
 export async function composeFarm(world: World, dataDir: string, surroundings: DemoSurroundings = {}): Promise<DemoFarm> {
-  const main = await SimulatedPool.listen({ world, seed: 1, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, blockIntervalMs: 45_000 });
-  const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: BACKUP_BITS, extranonce1Bytes: 8, convention: 'xor', replyDelayMs: 40, rejectEvery: 60 });
+  const main = await SimulatedPool.listen({ world, seed: 1, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: NETWORK_BITS, coinbaseSats: COINBASE_SATS, blockIntervalMs: 45_000 });
+  const backup = await SimulatedPool.listen({ world, seed: 2, difficulty: powerOfTwoText(POOL_EXPONENT), nBits: BACKUP_BITS, coinbaseSats: COINBASE_SATS, extranonce1Bytes: 8, convention: 'xor', replyDelayMs: 40, rejectEvery: 60 });
   const ports: Record<string, number> = { north: await freePort(3333), south: await freePort(3334), main: main.port, backup: backup.port };
   const http = surroundings.http ?? `127.0.0.1:${await freePort(9280)}`;
   const darkUser = 'acme.north-03';

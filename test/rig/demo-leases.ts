@@ -16,7 +16,7 @@ export function demoLeases(machines: readonly DemoMachine[], nowMs: number): str
     return `${((set * (CONTRACTED_PERCENT[lessee] ?? 100)) / 100_000).toFixed(1)} kH/s`;
   };
   const term = `term: { from: ${newYear(nowMs, -1)}, to: ${newYear(nowMs, 2)} }`;
-  // Prices are as far above real ones as the demo's hash rate is below.
+  // Prices are as far above real ones as the demo's hash rate is below, and in proportion to what its pools pay.
   return `inventory: inventory.csv
 parties:
   granite: { name: Granite Machines LLC }
@@ -34,7 +34,8 @@ leases:
     timezone: America/Chicago
     contracted: ${contracted('acme')}
     rent:
-      - { fixed: 500000000 USD/TH/day, payer: acme, payee: granite }
+      - { fixed: 100000000 BTC/TH/day, payer: acme, payee: granite }
+      - { revenueShare: 10%, of: expected, poolFee: 1%, payer: acme, payee: granite }
     service: { target: 95%, creditPerPoint: 10%, of: fixed, cap: 50% }
   borealis-leaseback:
     kind: leaseback
@@ -45,7 +46,7 @@ leases:
     timezone: Europe/Oslo
     contracted: ${contracted('borealis')}
     rent:
-      - { fixed: 480000000 USD/TH/day, payer: borealis, payee: granite }
+      - { fixed: 110000000 BTC/TH/day, payer: borealis, payee: granite }
     service: { target: 95%, creditPerPoint: 10%, of: fixed, cap: 50% }
   cobalt-purchase:
     kind: purchase
@@ -56,7 +57,7 @@ leases:
     timezone: UTC
     contracted: ${contracted('cobalt')}
     rent:
-      - { delivered: 520000000 USD/TH/day, payer: cobalt, payee: basalt }
+      - { delivered: 150000000 BTC/TH/day, payer: cobalt, payee: basalt }
     service: { target: 97%, creditPerPoint: 2%, of: delivered, cap: 25% }
 `;
 }
