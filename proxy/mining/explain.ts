@@ -14,25 +14,28 @@ const DEFAULT_DIFFICULTY = '1';
 /** Below this difficulty a wrong pair fits by chance too often (some 900 pairs against 2^24 hashes). */
 const PAIRS_EXPONENT_MIN = -8;
 
-const hexBytes = z.string().refine((text) => hexToBytes(text) !== undefined, 'is not hex of even length');
-const hex32 = z.string().refine((text) => hexToU32(text) !== undefined, 'is not 1 to 8 hex digits');
+const hexBytes = z.string('must be hex digits in quotes').refine((text) => hexToBytes(text) !== undefined, 'is not hex of even length');
+const hex32 = z.string('must be 1 to 8 hex digits in quotes').refine((text) => hexToU32(text) !== undefined, 'is not 1 to 8 hex digits');
 const decimal = z
-  .union([z.number(), z.string()])
+  .union([z.number(), z.string()], 'must be a positive decimal number')
   .transform(String)
   .refine((text) => parseDifficultyText(text) !== undefined, 'is not a positive decimal number');
 
-const inputSchema = z.looseObject({
-  notifyParams: z.array(z.unknown()),
-  extranonce1: hexBytes,
-  extranonce2: hexBytes,
-  extranonce2Size: z.number().int().nullish(),
-  ntime: hex32,
-  nonce: hex32,
-  versionBits: hex32.nullish(),
-  versionMask: hex32.nullish(),
-  difficulty: decimal.nullish(),
-  poolDifficultyAtCapture: decimal.nullish(),
-});
+const inputSchema = z.looseObject(
+  {
+    notifyParams: z.array(z.unknown(), 'must be the list of params of the mining.notify the share was found for'),
+    extranonce1: hexBytes,
+    extranonce2: hexBytes,
+    extranonce2Size: z.int('must be a whole number').nullish(),
+    ntime: hex32,
+    nonce: hex32,
+    versionBits: hex32.nullish(),
+    versionMask: hex32.nullish(),
+    difficulty: decimal.nullish(),
+    poolDifficultyAtCapture: decimal.nullish(),
+  },
+  'must be one JSON object with notifyParams, extranonce1, extranonce2, ntime and nonce',
+);
 type ShareInput = z.output<typeof inputSchema>;
 
 /** A header and what it hashes to. */

@@ -71,7 +71,7 @@ export function parseDownstream(line: string, paramsMax: number): DownstreamMess
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { kind: 'garbage', reason: 'not-object' };
   const envelope = value as { id?: unknown; method?: unknown; params?: unknown; result?: unknown; error?: unknown };
-  const id = readId(envelope.id);
+  const id = readId(envelope.id, line);
   const method = envelope.method;
   if (typeof method !== 'string') {
     const answers = envelope.result !== undefined || envelope.error !== undefined;

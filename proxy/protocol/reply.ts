@@ -4,17 +4,24 @@
  */
 
 /** A request's id as the peer chose it. Not unique: some clients send the same id with every submit. */
-export type Id = number | string | null;
+export type Id = number | bigint | string | null;
 
-/** The id of a parsed message; anything that is neither a finite number nor a string counts as null. */
-export function readId(value: unknown): Id {
+/** The id of a message parsed from `line`; anything that is neither a finite number nor a string counts as null. */
+export function readId(value: unknown, line: string): Id {
   if (typeof value === 'string') return value;
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? wholeId(value, line) : value;
+}
+
+/** An integer beyond 2^53 with all its digits, which the parser has rounded. */
+function wholeId(value: number, line: string): number | bigint {
+  const written = /"id"\s*:\s*(-?\d+)\s*[,}]/.exec(line)?.[1];
+  return written !== undefined && Number(written) === value ? BigInt(written) : value;
 }
 
 /** The id as JSON text. */
 export function idText(id: Id): string {
-  return typeof id === 'number' ? String(id) : JSON.stringify(id);
+  return typeof id === 'number' || typeof id === 'bigint' ? String(id) : JSON.stringify(id);
 }
 
 /** A positive answer with any JSON-able result, as a full line. */

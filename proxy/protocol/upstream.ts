@@ -99,7 +99,7 @@ export function parseUpstream(line: string): UpstreamMessage {
     return { kind: 'malformed', reason: 'not a JSON object' };
   }
   const envelope: Envelope = value;
-  const id = readId(envelope.id);
+  const id = readId(envelope.id, line);
   const { method, params } = envelope;
   if (typeof method !== 'string') {
     const answers = envelope.result !== undefined || envelope.error !== undefined || 'reject-reason' in envelope;

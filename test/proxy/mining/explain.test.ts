@@ -275,8 +275,9 @@ describe('inputs', () => {
   const share = vector('public-pool-bitaxe-gamma-bm1370');
 
   it.each([
-    [null, 'share:'],
-    [{}, 'notifyParams:'],
+    [null, 'share: must be one JSON object'],
+    [{}, 'notifyParams: must be the list of params'],
+    [{ ...share, extranonce1: 5 }, 'extranonce1: must be hex digits in quotes'],
     [{ ...share, nonce: 'xyz' }, 'nonce: is not 1 to 8 hex digits'],
     [{ ...share, extranonce2: '123' }, 'extranonce2: is not hex of even length'],
     [{ ...share, difficulty: 0 }, 'difficulty: is not a positive decimal number'],

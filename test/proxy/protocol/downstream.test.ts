@@ -13,6 +13,7 @@ import {
   formatTrue,
   notifyWire,
   parseDownstream,
+  type Id,
 } from '../../../proxy/protocol/downstream.ts';
 import { parseUpstream } from '../../../proxy/protocol/upstream.ts';
 import { SHARES } from '../mining/fixtures.ts';
@@ -113,6 +114,14 @@ describe('limits', () => {
     const line = (count: number): string => JSON.stringify({ id: 1, method: 'mining.configure', params: [Array(count).fill('x'), {}] });
     expect(parseDownstream(line(PARAMS_MAX), PARAMS_MAX)).toMatchObject({ kind: 'configure' });
     expect(parseDownstream(line(PARAMS_MAX + 1), PARAMS_MAX)).toEqual({ kind: 'malformed', id: 1, reason: 'more than 16 extensions' });
+  });
+});
+
+describe('an id', () => {
+  it.each(['7', '-7', '1.5', '"txlist1"', '""', 'null', '12345678901234567890', '-9007199254740993'])('%s is echoed unchanged', (id) => {
+    const message = parseDownstream(`{"id": ${id} ,"method":"mining.ping","params":["\\"id\\":1}"]}`, PARAMS_MAX);
+    expect(message.kind).toBe('ping');
+    expect(formatTrue((message as { id: Id }).id)).toBe(`{"id":${id},"result":true,"error":null}\n`);
   });
 });
 
