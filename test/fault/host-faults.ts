@@ -24,9 +24,14 @@ async function crash(scenario: Scenario, site: Site, meanwhile: () => unknown): 
   await mineAgain(site, before);
 }
 
+/** Of a proxy process that has machines. */
+async function proxyPid(scenario: Scenario, { instance }: Site): Promise<number> {
+  const processes = await instance.serving();
+  return scenario.pick(processes.filter(({ sessions }) => sessions > 0)).pid ?? 0;
+}
+
 /** SIGSTOP, some time, SIGCONT. */
-async function standStill(scenario: Scenario, { instance }: Site, which: 'proxy' | 'accountant'): Promise<void> {
-  const pid = (await instance.pids())[which];
+async function standStill(scenario: Scenario, { instance }: Site, pid: number): Promise<void> {
   await instance.processes.stopped([pid]);
   await scenario.wait(scenario.between(200, 2500));
   instance.processes.signal(pid, 'SIGCONT');
@@ -49,9 +54,10 @@ async function replaceLedger({ instance }: Site, replace: () => void): Promise<v
 }
 
 export const HOST_FAULTS = {
-  'the proxy process is killed': async (_, site) => {
+  'a proxy process is killed': async (scenario, site) => {
+    const pid = await proxyPid(scenario, site);
     const before = site.load.disconnects;
-    await site.instance.kill('proxy');
+    await site.instance.kill('proxy', pid);
     await mineAgain(site, before);
   },
   'the accountant is killed': async (_, { instance }) => {
@@ -63,8 +69,8 @@ export const HOST_FAULTS = {
     const { path, from, to } = tailOf(site.dataDir);
     truncateSync(path, scenario.between(from, to));
   }),
-  'the proxy process stands still': (scenario, site) => standStill(scenario, site, 'proxy'),
-  'the accountant stands still': (scenario, site) => standStill(scenario, site, 'accountant'),
+  'a proxy process stands still': async (scenario, site) => standStill(scenario, site, await proxyPid(scenario, site)),
+  'the accountant stands still': async (scenario, site) => standStill(scenario, site, (await site.instance.pids()).accountant),
   'the wall clock is an hour fast': (scenario, site) => wrongClock(scenario, site, HOUR_MS),
   'the wall clock is an hour slow': (scenario, site) => wrongClock(scenario, site, -HOUR_MS),
   'the ledger is put back to an older copy': async (scenario, site) => {

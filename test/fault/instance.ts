@@ -173,11 +173,11 @@ export class Instance {
     return found;
   }
 
-  /** kill -9 of one process, that the supervisor takes for a single crash. */
-  async kill(which: 'proxy' | 'accountant'): Promise<void> {
-    const pid = (await this.pids())[which];
+  /** kill -9 of one process, that the supervisor takes for a single crash: of `pid` where there are several proxy processes. */
+  async kill(which: 'proxy' | 'accountant', pid?: number): Promise<void> {
+    const victim = pid ?? (await this.pids())[which];
     this.world.skip(HEALTHY_MS);
-    await this.processes.kill(pid);
+    await this.processes.kill(victim);
   }
 
   /** All proxy processes as the supervisor sees them, once every one of them serves. */
@@ -200,9 +200,10 @@ export class Instance {
 
   /** kill -9 of everything at once; nothing is started again. */
   async killAll(): Promise<void> {
-    const { proxy, accountant } = await this.pids();
+    const { accountant } = await this.pids();
+    const pids = [accountant, ...(await this.serving()).map(({ pid }) => pid ?? 0)];
     this.#supervisor.kill();
-    await until('both processes are gone', () => !this.processes.lives(proxy) && !this.processes.lives(accountant));
+    await until('all processes are gone', () => pids.every((pid) => !this.processes.lives(pid)));
   }
 
   /** An accountant answers that has folded what was durable when it started. */

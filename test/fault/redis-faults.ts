@@ -132,7 +132,8 @@ async function striking(scenario: Scenario, fate: 'cut-before' | 'cut-after' | '
 
 /** Promotes the replica that had stopped copying; what was acknowledged meanwhile is gone. The old master comes back as its replica. */
 export async function failOverToStale(scenario: Scenario): Promise<void> {
-  const [master, replica] = scenario.rig.nodes;
+  const [master] = await mastersOf(scenario.rig.nodes);
+  const replica = scenario.rig.nodes.find((node) => node !== master);
   if (master === undefined || replica === undefined) throw new Error('there is nobody to take over');
   replica.signal('SIGSTOP');
   await scenario.wait(2500);

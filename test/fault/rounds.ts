@@ -42,7 +42,7 @@ export function planOf(seed: number): Plan {
     const redis = pick(random, Object.keys(REDIS_FAULTS[topology]));
     return { after: random.u32() % 80, redis: kind === 0 ? undefined : redis, host: kind === 1 ? undefined : host };
   });
-  return { options: { topology, hosts, seed, machines: 12 + (random.u32() % 20), ownAddresses: random.u32() % 2 === 0 }, steps };
+  return { options: { topology, hosts, seed, machines: 12 + (random.u32() % 20), processes: 1 + (random.u32() % 2), ownAddresses: random.u32() % 2 === 0 }, steps };
 }
 
 function describeStep({ after, redis, host }: Step): string {
@@ -52,7 +52,7 @@ function describeStep({ after, redis, host }: Step): string {
 
 /** One line: what the round does. */
 export function describePlan({ options, steps }: Plan): string {
-  return `${options.topology}, ${options.hosts} hosts of ${options.machines} machines: ${steps.map(describeStep).join('; ')}`;
+  return `${options.topology}, ${options.hosts} hosts of ${options.machines} machines and ${options.processes} proxy processes: ${steps.map(describeStep).join('; ')}`;
 }
 
 /** Plays a round and checks everything that is always true. Rejects with what is not. */

@@ -23,6 +23,8 @@ export interface ScenarioOptions {
   readonly seed: number;
   /** Machines of each host. */
   readonly machines?: number;
+  /** Proxy processes of each host; one unless given. */
+  readonly processes?: number;
   /** Each host listens on an address of its own, from 127.0.0.2 on. */
   readonly ownAddresses?: boolean;
   /** Given to the product's processes. */
@@ -173,7 +175,7 @@ async function startRedis(topology: Topology): Promise<RedisRig> {
   return topology === 'sentinel' ? RedisRig.sentinel() : RedisRig.single(SERVER);
 }
 
-async function startSite({ seed, machines = MACHINES, ownAddresses = false, clock }: ScenarioOptions, number: number, redisUrl: string, cleanup: Cleanup): Promise<Site> {
+async function startSite({ seed, machines = MACHINES, processes, ownAddresses = false, clock }: ScenarioOptions, number: number, redisUrl: string, cleanup: Cleanup): Promise<Site> {
   const load = await Load.begin(seed + number, cleanup);
   const dataDir = makeDirectory(cleanup);
   const options: InstanceOptions = {
@@ -183,6 +185,7 @@ async function startSite({ seed, machines = MACHINES, ownAddresses = false, cloc
     host: ownAddresses ? `127.0.0.${number + 2}` : '127.0.0.1',
     site: `site${number + 1}`,
     redisUrl,
+    processes,
     faults: { ...FAULT_FILES, ...(clock === undefined ? {} : { clock }) },
   };
   const instance = await Instance.start(options, cleanup);
