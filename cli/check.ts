@@ -1,18 +1,14 @@
 /** `check` and `schema`: what is wrong with a configuration, and what may be in one. */
-import { leaseHistory } from '../accounting/leases/history.ts';
-import { retroactiveChanges } from '../accounting/leases/retroactive.ts';
-import { jsonSchema, loadConfig, type Problem } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
-import { problemText } from './instance.ts';
+import { jsonSchema } from '../config/load.ts';
+import { loadForInstance, problemText } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 
 export function check({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode> {
   const file = text['config'];
   if (file === undefined) throw usageError('Say which file to check: --config FILE.');
-  const { config: read, problems } = loadConfig(file);
-  const found = problems ?? changesOf(read, io.world.wallMs());
-  const config = found.length === 0 ? read : undefined;
+  const { config, problems } = loadForInstance(file, io.world.wallMs());
+  const found = problems ?? [];
   if (flags.has('json')) {
     io.out(JSON.stringify({ file, ok: config !== undefined, problems: found.map(({ path, line, message }) => ({ path, line: line ?? null, message })) }, null, 2));
   } else if (config !== undefined) {
@@ -23,11 +19,6 @@ export function check({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode>
     io.err(`${plural(found.length, 'problem')} in ${file}.\n`);
   }
   return Promise.resolve(config === undefined ? EXIT.failed : EXIT.ok);
-}
-
-/** What of a right configuration an instance with its data would refuse. */
-function changesOf(config: Config, nowMs: number): Problem[] {
-  return retroactiveChanges(config, leaseHistory(config.data), nowMs).map(({ lease, message }) => ({ path: `leases.${lease}`, line: undefined, message }));
 }
 
 export function schema(_options: ParsedOptions, io: Io): Promise<ExitCode> {

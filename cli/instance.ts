@@ -1,6 +1,8 @@
 /** Finds the instance a command is about. */
 import { resolve } from 'node:path';
-import { loadConfig, type Problem } from '../config/load.ts';
+import { leaseHistory, withTerminations } from '../accounting/leases/history.ts';
+import { retroactiveChanges } from '../accounting/leases/retroactive.ts';
+import { loadConfig, type Loaded, type Problem } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CommandError, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
@@ -16,12 +18,24 @@ export function dataDirectory({ text }: ParsedOptions): string {
 }
 
 /** Reads a configuration that must be right; its problems become one sentence that leads to `check`. */
-export function readConfig(file: string): Config {
-  const { config, problems } = loadConfig(file);
+export function readConfig(file: string, load: () => Loaded = () => loadConfig(file)): Config {
+  const { config, problems } = load();
   if (config !== undefined) return config;
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more; see \`weighbridge check --config ${file}\`)` : '';
   throw new CommandError(first === undefined ? `${file} cannot be used.` : `${problemText(file, first)}${more}`);
+}
+
+/**
+ * What an instance with its data makes of a file: leases end where they were terminated, and terms that would reach back without
+ * an amendment are a problem. `nowMs` is wall clock.
+ */
+export function loadForInstance(file: string, nowMs: number): Loaded {
+  const loaded = loadConfig(file);
+  if (loaded.config === undefined) return loaded;
+  const history = leaseHistory(loaded.config.data);
+  const problems = retroactiveChanges(loaded.config, history, nowMs).map(({ lease, message }): Problem => ({ path: `leases.${lease}`, line: undefined, message }));
+  return problems.length > 0 ? { problems } : { config: withTerminations(loaded.config, history) };
 }
 
 /** `file:line: path message`, the form editors can jump to. */

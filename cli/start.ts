@@ -1,20 +1,14 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
-import { leaseHistory, withTerminations } from '../accounting/leases/history.ts';
-import { retroactiveChanges } from '../accounting/leases/retroactive.ts';
 import { createLogger, logEvent, type LogTarget } from '../config/log.ts';
 import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
-import { readConfig } from './instance.ts';
-import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import { loadForInstance, readConfig } from './instance.ts';
+import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 
 export async function start({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode> {
   const file = text['config'];
   if (file === undefined) throw usageError('Say which configuration: --config FILE; without one, `weighbridge demo` needs nothing.');
-  const read = readConfig(file);
-  const history = leaseHistory(read.data);
-  const [change] = retroactiveChanges(read, history, io.world.wallMs());
-  if (change !== undefined) throw new CommandError(`${file}: leases.${change.lease} ${change.message}.`);
-  const config = withTerminations(read, history);
+  const config = readConfig(file, () => loadForInstance(file, io.world.wallMs()));
   const target: LogTarget = { kind: flags.has('pretty') ? 'pretty' : 'json' };
   const log = createLogger('supervisor', target);
   const interrupted = new AbortController();

@@ -63,6 +63,9 @@ class WatchedLease {
   /** Minute, and hour → exponent → accepted shares. */
   readonly #minutes = new Map<number, Map<number, number>>();
   readonly #hours = new Map<number, Map<number, number>>();
+  /** Sums from some hours on, of the hours before `until`. */
+  #past = { until: 0, sums: new Map<number, ReadonlyMap<number, number>>() };
+  #period = { minute: 0, hour: 0 };
   readonly #workers = new Map<string, number>();
   #excused: readonly Span[] = [];
   #toMs: number;
@@ -104,6 +107,7 @@ class WatchedLease {
 
   /** Of the time before what is followed minute by minute. */
   countHour(hour: number, exponent: number, n: number): void {
+    if (hour < this.#past.until) this.#past = { until: 0, sums: new Map() };
     bump(this.#hours, hour, exponent, n, hour - KEPT_HOURS);
   }
 
@@ -170,10 +174,10 @@ class WatchedLease {
   #windows(nowMs: number, observed: Observed): LeaseFigures['windows'] {
     const end = Math.floor(nowMs / MINUTE_MS) + 1;
     const hour = Math.floor(nowMs / HOUR_MS);
-    const starts: readonly [LeaseWindow, number][] = [['5m', end - 5], ['1h', end - 60], ['24h', (hour - 23) * 60], ['period', Math.floor(periodStartMs(this.terms.lease, nowMs) / HOUR_MS) * 60]];
+    const starts: readonly [LeaseWindow, number][] = [['5m', end - 5], ['1h', end - 60], ['24h', (hour - 23) * 60], ['period', this.#periodHour(nowMs, end) * 60]];
     return starts.map(([window, start]) => {
       const short = window === '5m' || window === '1h';
-      const counts = short ? summed(this.#minutes, start) : summed(this.#hours, start / 60);
+      const counts = short ? summed(this.#minutes, start) : this.#sinceHour(start / 60, hour);
       if (counts.size === 0) counts.set(this.#exponent, 0);
       const exposureMs = observed.between(start, end);
       const { rate = 0, low = 0, high } = estimate(counts, exposureMs);
@@ -183,6 +187,22 @@ class WatchedLease {
       const owed = Number(this.terms.lease.contracted) * (owedMs / 1000) * observedPart;
       return { window, rate, low, high, ratio: owed > 0 ? (rate * exposureMs) / 1000 / owed : undefined };
     });
+  }
+
+  /** Zones are slow to ask, and a period begins on a whole minute. */
+  #periodHour(nowMs: number, minute: number): number {
+    if (this.#period.minute !== minute) this.#period = { minute, hour: Math.floor(periodStartMs(this.terms.lease, nowMs) / HOUR_MS) };
+    return this.#period.hour;
+  }
+
+  /** Of the hours from `start` on. Those before the present one hardly ever change. */
+  #sinceHour(start: number, present: number): Map<number, number> {
+    if (this.#past.until !== present) this.#past = { until: present, sums: new Map() };
+    const past = this.#past.sums.get(start) ?? summed(this.#hours, start, present);
+    this.#past.sums.set(start, past);
+    const counts = new Map(past);
+    for (const [exponent, n] of this.#hours.get(present) ?? NONE) counts.set(exponent, (counts.get(exponent) ?? 0) + n);
+    return counts;
   }
 
   #owedMs(fromMs: number, toMs: number): number {
@@ -221,10 +241,10 @@ function bump(buckets: Map<number, Map<number, number>>, bucket: number, exponen
   }
 }
 
-/** Exponent → shares of the buckets from `start` on. */
-function summed(buckets: ReadonlyMap<number, ReadonlyMap<number, number>>, start: number): Map<number, number> {
+/** Exponent → shares of the buckets [from, to). */
+function summed(buckets: ReadonlyMap<number, ReadonlyMap<number, number>>, from: number, to = Number.POSITIVE_INFINITY): Map<number, number> {
   const counts = new Map<number, number>();
-  for (const [bucket, found] of buckets) if (bucket >= start) for (const [exponent, n] of found) counts.set(exponent, (counts.get(exponent) ?? 0) + n);
+  for (const [bucket, found] of buckets) if (bucket >= from && bucket < to) for (const [exponent, n] of found) counts.set(exponent, (counts.get(exponent) ?? 0) + n);
   return counts;
 }
 
