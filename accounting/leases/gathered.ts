@@ -62,7 +62,7 @@ function gather(reader: LedgerReader, lease: string, { days, timezone, excused, 
     days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n })),
     earned, machines,
     gaps: unobserved(minutes, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 }),
-    ended: endings === undefined ? [] : endedOf([...reader.rows('ended_hour', endings.from, endings.to)], lease, poolsOf(reader, days, lease)),
+    ended: endings === undefined ? [] : endedOf([...reader.rows('ended_hour', endings.from, endings.to)], lease, new Set(measured.flatMap(({ pools }) => [...(pools ?? [])]))),
   };
 }
 
@@ -70,15 +70,6 @@ function missingMs(minutes: ReadonlyMap<number, number>, fromMs: number, toMs: n
   let missing = 0;
   for (let minute = Math.floor(fromMs / MINUTE_MS); minute * MINUTE_MS < toMs; minute += 1) missing += Math.max(0, MINUTE_MS - (minutes.get(minute) ?? 0));
   return missing;
-}
-
-/** Pools that work of the lease went to. */
-function poolsOf(reader: LedgerReader, days: readonly LocalDay[], lease: string): ReadonlySet<string> {
-  const pools = new Set<string>();
-  for (const { table, from, to } of measureRanges(days, lease)) {
-    if (table === 'credited_hour' || table === 'credited_minute') for (const { pool } of reader.rows(table, from, to, lease)) pools.add(pool);
-  }
-  return pools;
 }
 
 function endedOf(rows: readonly EndedHourRow[], lease: string, pools: ReadonlySet<string>): EndedHourRow[] {

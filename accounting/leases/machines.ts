@@ -6,7 +6,7 @@ import { midnightMs, nextDate, type LocalDay } from '../../config/calendar.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
 import { HASHES_PER_DIFFICULTY } from '../../proxy/mining/difficulty.ts';
 import { DAY_MS, HOUR_MS, type LeaseDayRow } from '../rows.ts';
-import { exact, plus, ZERO, type Exact } from './exact.ts';
+import { exact, type Exact } from './exact.ts';
 import { difficultyOf, terahashDays } from './quantities.ts';
 
 export interface MachineDay {
@@ -63,11 +63,12 @@ export function machinesOf(rows: Iterable<LeaseDayRow>, days: readonly LocalDay[
   const byDay = groupedByDay(rows, days);
   const counted = days.map((day, index) => fleet.day(day.date, slotsOf(day, zone, view), byDay[index] ?? new Map()));
   const [first, last] = [days[0], days.at(-1)];
+  const unseen = fleet.unseen();
   return {
     days: counted,
     stretches: fleet.stretches(last?.toMs ?? 0),
     unlisted: fleet.unlisted(),
-    silent: (inventory ?? []).filter((row) => row.fromMs < (last?.toMs ?? 0) && row.toMs > (first?.fromMs ?? 0) && !fleet.wasSeen(row)).map(({ serial, worker }) => ({ serial, worker })),
+    silent: (inventory ?? []).filter((row) => row.fromMs < (last?.toMs ?? 0) && row.toMs > (first?.fromMs ?? 0) && unseen.has(row)).map(({ serial, worker }) => ({ serial, worker })),
   };
 }
 
@@ -107,15 +108,16 @@ function workByHour(rows: readonly LeaseDayRow[], into: Float64Array): void {
   into.fill(0);
   for (const { exponent, slots } of rows) {
     const digits = slots.toString(16);
-    for (let index = 0, end = digits.length; end > 0; index += 1, end -= SLOT_DIGITS) {
-      const n = Number.parseInt(digits.slice(Math.max(0, end - SLOT_DIGITS), end), 16);
-      if (n > 0) into[index] = (into[index] ?? 0) + n * 2 ** exponent;
-    }
+    const bytes = Buffer.from(digits.padStart(Math.ceil(digits.length / SLOT_DIGITS) * SLOT_DIGITS, '0'), 'hex');
+    const [each, last] = [2 ** exponent, bytes.length / 4 - 1];
+    for (let index = 0; index <= last; index += 1) into[index] = (into[index] ?? 0) + bytes.readUInt32BE((last - index) * 4) * each;
   }
 }
 
 interface Machine {
   readonly rows: readonly InventoryRow[];
+  /** Those of them in whose time no share was found so far. */
+  unseen: readonly InventoryRow[];
   /** When it fell silent; undefined while it finds shares. */
   silentMs: number | undefined;
   lastShareMs: number | undefined;
@@ -129,42 +131,54 @@ class Fleet {
   readonly #listed: boolean;
   readonly #unlisted = new Map<string, { from: string; to: string; shares: Map<number, number> }>();
   readonly #stretches = new Map<string, { fromMs: number; toMs: number; workers: string[]; last: number[] }>();
-  readonly #seen = new Set<InventoryRow>();
   readonly #hours = new Float64Array(SLOTS_MAX + 1);
 
   constructor(inventory: readonly InventoryRow[] | undefined) {
     this.#listed = inventory !== undefined;
-    for (const row of inventory ?? []) this.#machines.set(row.worker, { rows: [...(this.#machines.get(row.worker)?.rows ?? []), row], silentMs: undefined, lastShareMs: undefined, before: undefined, seen: false });
+    for (const row of inventory ?? []) {
+      const rows = [...(this.#machines.get(row.worker)?.rows ?? []), row];
+      this.#machines.set(row.worker, { rows, unseen: rows, silentMs: undefined, lastShareMs: undefined, before: undefined, seen: false });
+    }
   }
 
   day(date: string, slots: readonly Slot[], found: ReadonlyMap<string, readonly LeaseDayRow[]>): MachineDay {
-    let [seen, counted, available] = [ZERO, 0, 0];
+    const sum = { hashMs: 0n, slots: 0, available: 0 };
     for (const [worker, rows] of found) if (!this.#machines.has(worker)) this.#addUnknown(worker, date, rows);
     for (const [worker, machine] of this.#machines) {
       const rows = found.get(worker);
       if (rows !== undefined) workByHour(rows, this.#hours);
-      const plates = this.#plates(machine, slots);
-      if (this.#listed && rows !== undefined && plates.every((plate) => plate === 0)) this.#note(worker, date, rows);
-      let seenHashMs = 0n;
-      slots.forEach((slot, place) => {
-        const plate = plates[place] ?? 0;
-        const work = rows === undefined ? 0 : (this.#hours[slot.index] ?? 0);
-        if (work > 0) seenHashMs += BigInt(plate) * BigInt(slot.toMs - slot.fromMs);
-        if (plate > 0 && slot.counts) counted += 1;
-        if (plate > 0 && slot.counts && work >= plate * HALF_HOUR_DIFFICULTY) available += 1;
-        this.#follow(worker, machine, slot, work, plate, rows);
-      });
-      if (seenHashMs > 0n) seen = plus(seen, exact(seenHashMs, 10n ** 12n * BigInt(DAY_MS)));
+      this.#machineDay(worker, machine, slots, rows, sum);
+      if (this.#listed && rows !== undefined && slots.every((slot) => plateAt(machine, slot) === 0)) this.#note(worker, date, rows);
       const last = rows?.reduce((ms, { last_ms }) => Math.max(ms, last_ms), 0);
       if (last !== undefined) machine.lastShareMs = last;
     }
-    return { seen: this.#listed ? seen : undefined, slots: counted, available };
+    return { seen: this.#listed ? exact(sum.hashMs, 10n ** 12n * BigInt(DAY_MS)) : undefined, slots: sum.slots, available: sum.available };
+  }
+
+  #machineDay(worker: string, machine: Machine, slots: readonly Slot[], rows: readonly LeaseDayRow[] | undefined, sum: { hashMs: bigint; slots: number; available: number }): void {
+    const whole = wholePlate(machine, slots);
+    let seenMs = 0;
+    for (const slot of slots) {
+      const plate = whole ?? plateAt(machine, slot);
+      const work = rows === undefined ? 0 : (this.#hours[slot.index] ?? 0);
+      if (plate > 0 && slot.counts) {
+        sum.slots += 1;
+        if (work >= plate * HALF_HOUR_DIFFICULTY) sum.available += 1;
+      }
+      if (work > 0) {
+        if (whole === undefined) sum.hashMs += BigInt(plate) * BigInt(slot.toMs - slot.fromMs);
+        else seenMs += slot.toMs - slot.fromMs;
+        if (machine.seen && machine.silentMs === undefined && machine.unseen.length === 0) continue;
+      }
+      this.#follow(worker, machine, slot, work, plate, rows);
+    }
+    if (whole !== undefined && seenMs > 0) sum.hashMs += BigInt(whole) * BigInt(seenMs);
   }
 
   /** Without an inventory a name is a machine from its first share on. */
   #addUnknown(worker: string, date: string, rows: readonly LeaseDayRow[]): void {
     if (this.#listed) this.#note(worker, date, rows);
-    else this.#machines.set(worker, { rows: [], silentMs: undefined, lastShareMs: undefined, before: undefined, seen: false });
+    else this.#machines.set(worker, { rows: [], unseen: [], silentMs: undefined, lastShareMs: undefined, before: undefined, seen: false });
   }
 
   #note(worker: string, date: string, rows: readonly LeaseDayRow[]): void {
@@ -174,22 +188,11 @@ class Fleet {
     this.#unlisted.set(worker, known);
   }
 
-  /** Hashes a second that stand under the name in each hour; a machine counts in an hour that it was installed in throughout. */
-  #plates({ rows }: Machine, slots: readonly Slot[]): number[] {
-    const [first, last] = [slots[0], slots.at(-1)];
-    const whole = first !== undefined && last !== undefined && rows.every((row) => row.fromMs <= first.fromMs && row.toMs >= last.toMs);
-    if (whole) {
-      const plate = rows.reduce((sum, row) => sum + Number(row.nameplateHashes), 0);
-      return slots.map(() => plate);
-    }
-    return slots.map(({ fromMs, toMs }) => rows.reduce((sum, row) => (row.fromMs <= fromMs && toMs <= row.toMs ? sum + Number(row.nameplateHashes) : sum), 0));
-  }
-
   #follow(worker: string, machine: Machine, slot: Slot, work: number, plate: number, rows: readonly LeaseDayRow[] | undefined): void {
     const expected = this.#listed ? plate > 0 : machine.seen;
     if (work > 0) {
       machine.seen = true;
-      for (const row of machine.rows) if (row.fromMs < slot.toMs && slot.fromMs < row.toMs) this.#seen.add(row);
+      machine.unseen = machine.unseen.filter((row) => row.fromMs >= slot.toMs || slot.fromMs >= row.toMs);
     }
     if (machine.silentMs !== undefined && (work > 0 || !expected)) this.#end(worker, machine, slot.fromMs);
     if (machine.silentMs !== undefined || work > 0 || !expected || !slot.observed) return;
@@ -223,7 +226,23 @@ class Fleet {
     return [...this.#unlisted.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([worker, { from, to, shares }]) => ({ worker, from, to, delivered: terahashDays(difficultyOf(shares)) }));
   }
 
-  wasSeen(row: InventoryRow): boolean {
-    return this.#seen.has(row);
+  /** Rows in whose time their name found no share. */
+  unseen(): Set<InventoryRow> {
+    return new Set([...this.#machines.values()].flatMap(({ unseen }) => unseen));
   }
+}
+
+/** Hashes a second that stand under a name in an hour; a machine counts in an hour that it was installed in throughout. */
+function plateAt({ rows }: Machine, { fromMs, toMs }: Slot): number {
+  let plate = 0;
+  for (const row of rows) if (row.fromMs <= fromMs && toMs <= row.toMs) plate += Number(row.nameplateHashes);
+  return plate;
+}
+
+/** The same where it is one for all hours; undefined where it changes. */
+function wholePlate(machine: Machine, slots: readonly Slot[]): number | undefined {
+  const [first, last] = [slots[0], slots.at(-1)];
+  if (first === undefined || last === undefined) return 0;
+  for (const row of machine.rows) if (row.fromMs > first.fromMs || row.toMs < last.toMs) return undefined;
+  return plateAt(machine, first);
 }

@@ -5,7 +5,7 @@ import type { LedgerRange, LedgerReader } from '../reader.ts';
 import { DAY_MS, MINUTE_MS, type CreditedHourRow, type CreditedMinuteRow, type DeliveredHourRow, type DeliveredMinuteRow } from '../rows.ts';
 import { powerOfTwo, rationalOf, shareWorth } from '../worth.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
-import { exact, plus, times, total, ZERO, type Exact } from './exact.ts';
+import { exact, times, total, type Exact } from './exact.ts';
 import { difficultyOf, type LeaseDay, type LossCause } from './quantities.ts';
 
 /** What a day adds up while rows are read. */
@@ -16,6 +16,7 @@ class DaySums {
   /** Difficulty as text → count: thousands of rows share a handful of difficulties. */
   readonly credited = new Map<string, number>();
   readonly refused: Record<'poolStale' | 'poolOther', Map<string, number>> = { poolStale: new Map(), poolOther: new Map() };
+  readonly pools = new Set<string>();
   readonly answers = { forwarded: 0, accepted: 0, rejected: 0, unanswered: 0 };
   readonly worth = { delivered: 0n, credited: 0n };
 }
@@ -110,6 +111,7 @@ function addDelivered(sum: DaySums | undefined, row: DeliveredHourRow | Delivere
 
 function addCredited(sum: DaySums | undefined, row: CreditedHourRow | CreditedMinuteRow): void {
   if (sum === undefined) return;
+  sum.pools.add(row.pool);
   sum.answers[row.verdict] += row.n;
   if (row.verdict === 'accepted') {
     bump(sum.credited, row.difficulty, row.n);
@@ -144,6 +146,7 @@ function leaseDay(day: LocalDay, sums: DaySums, observed: number, installed: Exa
     credited: { difficulty: byText(sums.credited), worth: sums.worth.credited },
     losses,
     answers: sums.answers,
+    pools: sums.pools,
     observedMs: Math.min(observed, day.toMs - day.fromMs),
     installed,
   };
@@ -151,8 +154,10 @@ function leaseDay(day: LocalDay, sums: DaySums, observed: number, installed: Exa
 
 /** TH·day that the machines of an inventory would make of a day at their nameplate. */
 export function installedOn(day: LocalDay, rows: readonly InventoryRow[]): Exact {
-  return rows.reduce((sum, { fromMs, toMs, nameplateHashes }) => {
+  let hashMs = 0n;
+  for (const { fromMs, toMs, nameplateHashes } of rows) {
     const ms = Math.min(toMs, day.toMs) - Math.max(fromMs, day.fromMs);
-    return ms <= 0 ? sum : plus(sum, exact(nameplateHashes * BigInt(ms), 10n ** 12n * BigInt(DAY_MS)));
-  }, ZERO);
+    if (ms > 0) hashMs += nameplateHashes * BigInt(ms);
+  }
+  return exact(hashMs, 10n ** 12n * BigInt(DAY_MS));
 }

@@ -36,6 +36,8 @@ export interface LeaseDay {
   readonly installed: Exact | undefined;
   /** Shares that were sent to pools, and what those answered. */
   readonly answers?: Answers;
+  /** Pools that answered. */
+  readonly pools?: ReadonlySet<string>;
   /** What pools paid for the lease's work, nano-satoshi; undefined where it is not asked for. */
   readonly earned?: bigint;
 }

@@ -220,7 +220,7 @@ describe('the commands', () => {
     const check = await run(['lease', 'check', '--config', file, '--lease', 'acme-hosting'], at);
     expect(check.out).toContain('4 machines of the inventory now (acme.n001, acme.n002, acme.s001, acme.s002): 1.008 PH/s by their plates, 8% of what is contracted.');
     expect(await run(['lease', 'show', '--config', file, '--lease', 'acme'], at)).toMatchObject({ code: 1, err: expect.stringContaining('there is acme-hosting, acme-leaseback') });
-    expect(await run(['lease', 'now', '--config', file], at)).toMatchObject({ code: 2 });
+    expect(await run(['lease', 'soon', '--config', file], at)).toMatchObject({ code: 2 });
   });
 
   it('statement prints drafts and issues, verify and keys check them', async () => {
