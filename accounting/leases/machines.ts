@@ -216,7 +216,7 @@ class Fleet {
   stretches(endMs: number): SilentStretch[] {
     for (const [worker, machine] of this.#machines) if (machine.silentMs !== undefined && machine.silentMs < endMs) this.#end(worker, machine, endMs);
     return [...this.#stretches.values()]
-      .map(({ fromMs, toMs, workers, last }) => ({ fromMs, toMs, workers: workers.filter((worker) => this.#machines.get(worker)?.seen === true).toSorted(), last }))
+      .map(({ fromMs, toMs, workers, last }) => ({ fromMs, toMs, workers: workers.filter((worker) => this.#machines.get(worker)?.seen === true).toSorted(byNumber), last }))
       .filter(({ workers }) => workers.length > 0)
       .toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs)
       .map(({ last, ...stretch }) => ({ ...stretch, lastMs: last.length === 0 ? undefined : [Math.min(...last), Math.max(...last)] }));
@@ -230,6 +230,13 @@ class Fleet {
   unseen(): Set<InventoryRow> {
     return new Set([...this.#machines.values()].flatMap(({ unseen }) => unseen));
   }
+}
+
+/** "acme.2" before "acme.10". */
+function byNumber(a: string, b: string): number {
+  const padded = (text: string): string => text.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
+  const [left, right] = [padded(a), padded(b)];
+  return left < right || (left === right && a < b) ? -1 : 1;
 }
 
 /** Hashes a second that stand under a name in an hour; a machine counts in an hour that it was installed in throughout. */

@@ -1,30 +1,19 @@
 /** A statement on paper: who owes what first, then why, then day by day. The same statement gives the same bytes. */
 import PDFDocument from 'pdfkit';
 import { chart } from './pdf-chart.ts';
+import { ACCENT, BOLD, COMPONENT_WORDS, GREY, heading, INK, money, name, PAGE, percent, printable, quantity, REGULAR, table, WIDTH, wrappedTable, type Column, type Document } from './pdf-kit.ts';
+import { amendments, corrections, downtime } from './pdf-notes.ts';
+import type { Correction } from './issue.ts';
 import type { StatementDraft } from './statement.ts';
-
-type Document = InstanceType<typeof PDFDocument>;
 
 /** What an issued statement has beside its draft. */
 export interface Seal {
   readonly digest: string;
   readonly key: string;
   readonly issuedAt: string;
-  readonly correction: { readonly of: string; readonly reason: string } | null;
+  readonly correction: Correction | null;
 }
 
-const PAGE = { width: 595.28, height: 841.89, margin: 48 } as const;
-const WIDTH = PAGE.width - 2 * PAGE.margin;
-const INK = '#1c2733';
-const GREY = '#667482';
-const RULE = '#d4dae0';
-const ACCENT = '#1f5f8b';
-const REGULAR = 'Helvetica';
-const BOLD = 'Helvetica-Bold';
-
-const COMPONENT_WORDS: Readonly<Record<string, string>> = {
-  fixed: 'Fixed rent', delivered: 'Rent on delivered work', revenueShare: 'Share of expected value', hosting: 'Hosting energy', serviceCredit: 'Service credit',
-};
 const LOSS_WORDS: Readonly<Record<string, string>> = {
   poolStale: 'refused by the pool as stale', poolOther: 'refused otherwise or unanswered', noPool: 'found no pool', unjournaled: 'could not be journaled',
 };
@@ -46,48 +35,20 @@ export function statementPdf(statement: StatementDraft, seal: Seal | undefined):
   components(document, statement);
   performance(document, statement);
   chart(document, statement.days, Number(statement.service[0]?.target ?? 1));
-  const early = document.y + 40 + 12 * statement.completeness.length < PAGE.height - PAGE.margin;
+  document.font(REGULAR).fontSize(8.5);
+  const lines = statement.completeness.reduce((height, sentence) => height + document.heightOfString(printable(`•  ${sentence}`), { width: WIDTH }) + 1, 0);
+  const early = document.y + 40 + lines < PAGE.height - PAGE.margin;
   if (early) completeness(document, statement);
+  document.addPage();
+  corrections(document, statement, seal?.correction ?? null);
+  amendments(document, statement);
   dayTable(document, statement);
+  downtime(document, statement);
+  stated(document, statement);
   termsAndSeal(document, statement, seal, early);
   footers(document, statement, seal);
   document.end();
   return done;
-}
-
-/** The standard fonts know Windows-1252 only; what they lack is written out. */
-function printable(text: string): string {
-  return text.replaceAll('−', '-').replace(/[^\x20-\x7e\xa0-\xff–—‘’“”•…€™]/g, '?');
-}
-
-function name({ parties }: StatementDraft, id: string): string {
-  return printable(parties.find((party) => party.id === id)?.name ?? id);
-}
-
-/** "12,345.67"; bitcoin is shown to the satoshi, for the statement's JSON has every digit. */
-function money(amount: string, currency: string): string {
-  const [units = '', decimals = ''] = amount.split('.');
-  const places = currency === 'BTC' ? 8 : 2;
-  return `${units.replace(/\B(?=(\d{3})+$)/g, ',')}.${decimals.slice(0, places)} ${currency}`;
-}
-
-function quantity(text: string | null, places: number): string {
-  if (text === null) return '–';
-  const [units = '', decimals = ''] = Number(text).toFixed(places).split('.');
-  return `${units.replace(/\B(?=(\d{3})+$)/g, ',')}${places > 0 ? `.${decimals}` : ''}`;
-}
-
-function percent(text: string | null): string {
-  return text === null ? '–' : `${(Number(text) * 100).toFixed(2)} %`;
-}
-
-function heading(document: Document, text: string): void {
-  document.moveDown(0.9).font(BOLD).fontSize(10.5).fillColor(ACCENT).text(text, PAGE.margin, document.y, { width: WIDTH });
-  document.moveDown(0.25);
-}
-
-function rule(document: Document, colour: string = RULE): void {
-  document.moveTo(PAGE.margin, document.y).lineTo(PAGE.width - PAGE.margin, document.y).lineWidth(0.6).strokeColor(colour).stroke();
 }
 
 function head(document: Document, statement: StatementDraft, seal: Seal | undefined): void {
@@ -128,43 +89,6 @@ function netDue(document: Document, statement: StatementDraft): void {
   document.y = top + height + 2;
 }
 
-interface Column {
-  readonly title: string;
-  readonly width: number;
-  readonly right?: boolean;
-}
-
-/** A table over the width of the page; its head is repeated on a new page. Widths are parts of one. */
-function table(document: Document, columns: readonly Column[], rows: readonly (readonly string[])[], size: number, boldLast = false): void {
-  const height = size + 5;
-  const line = (cells: readonly string[], font: string, colour: string): void => {
-    const y = document.y;
-    let x: number = PAGE.margin;
-    columns.forEach(({ width, right }, index) => {
-      document.font(font).fontSize(size).fillColor(colour).text(cells[index] ?? '', x, y, { width: width * WIDTH - 4, align: right === true ? 'right' : 'left', height, lineBreak: false, ellipsis: true });
-      x += width * WIDTH;
-    });
-    document.x = PAGE.margin;
-    document.y = y + height;
-  };
-  const top = (): void => {
-    line(columns.map(({ title }) => title), BOLD, GREY);
-    rule(document);
-    document.y += 3;
-  };
-  top();
-  rows.forEach((cells, index) => {
-    if (document.y + height > PAGE.height - PAGE.margin - 20) {
-      document.addPage();
-      top();
-    }
-    const last = boldLast && index === rows.length - 1;
-    if (last) rule(document);
-    if (last) document.y += 3;
-    line(cells, last ? BOLD : REGULAR, INK);
-  });
-}
-
 function balance(document: Document, statement: StatementDraft): void {
   const rows = statement.balance.filter(({ opening, closing }) => /[1-9]/.test(opening) || /[1-9]/.test(closing));
   if (rows.length === 0) return;
@@ -196,9 +120,13 @@ function performance(document: Document, statement: StatementDraft): void {
   const { total, service, losses } = statement;
   const [measure] = service;
   const lost = losses.filter(({ terahashDays }) => Number(terahashDays) > 0).map(({ cause, bearer, terahashDays }) => `${quantity(terahashDays, 2)} TH-days ${LOSS_WORDS[cause] ?? cause} (borne by ${name(statement, bearer)})`);
+  const { availability, machineHours, curtailedHours, suspendedHours } = total;
+  const excused = [[curtailedHours, 'curtailed'], [suspendedHours, 'suspended']].filter(([hours]) => Number(hours) > 0).map(([hours = '', what = '']) => `${quantity(hours, 2)} hours were ${what}`);
   const lines = [
     `Delivered ${quantity(total.delivered, 1)} of ${quantity(total.owed, 1)} TH-days owed, between ${quantity(total.deliveredLow, 1)} and ${quantity(total.deliveredHigh, 1)} with 95 % confidence, from ${quantity(String(total.shares), 0)} shares; the pool credited ${quantity(total.credited, 1)}.`,
     ...(service.length === 1 && measure !== undefined ? [`Delivery ratio ${percent(measure.ratio)} against a target of ${percent(measure.target)}. Chance excuses ${percent(measure.noise)}; beyond that ${quantity(measure.shortfallBeyondNoise, 1)} TH-days are missing, ${quantity(measure.pointsBelowTarget, 2)} percentage points.`] : []),
+    ...(availability === null ? [] : [`Machines reached half of their plate in ${percent(availability)} of ${quantity(String(machineHours), 0)} machine-hours.`]),
+    ...(excused.length === 0 ? [] : [`${excused.join(' and ')}.`]),
     ...(lost.length > 0 ? [`Delivered and lost on the way: ${lost.join('; ')}.`] : []),
   ];
   document.font(REGULAR).fontSize(9).fillColor(INK).text(printable(lines.join(' ')), PAGE.margin, document.y, { width: WIDTH, lineGap: 1.5 });
@@ -206,19 +134,29 @@ function performance(document: Document, statement: StatementDraft): void {
 }
 
 function dayTable(document: Document, statement: StatementDraft): void {
-  document.addPage();
   heading(document, 'Day by day, in TH-days');
+  const listed = statement.total.installed !== null;
   const columns: Column[] = [
-    { title: 'day', width: 0.13 }, { title: 'contracted', width: 0.125, right: true }, { title: 'owed', width: 0.125, right: true }, { title: 'installed', width: 0.115, right: true }, { title: 'delivered', width: 0.125, right: true },
-    { title: '95 % interval', width: 0.19, right: true }, { title: 'credited', width: 0.115, right: true }, { title: 'ratio', width: 0.075, right: true },
+    { title: 'day', width: 0.12 }, { title: 'contracted', width: 0.105, right: true }, { title: 'owed', width: 0.1, right: true },
+    ...(listed ? [{ title: 'installed', width: 0.1, right: true }, { title: 'seen', width: 0.1, right: true }] : []),
+    { title: 'delivered', width: 0.105, right: true }, { title: '95 % interval', width: listed ? 0.175 : 0.275, right: true }, { title: 'credited', width: 0.1, right: true }, { title: 'ratio', width: listed ? 0.095 : 0.195, right: true },
   ];
   const cells = (date: string, row: StatementDraft['total'] | StatementDraft['days'][number]): string[] => [
-    date, quantity(row.contracted, 1), quantity(row.owed, 1), quantity(row.installed, 1), quantity(row.delivered, 1), row.deliveredHigh === '' ? '–' : `${quantity(row.deliveredLow, 0)} – ${quantity(row.deliveredHigh, 0)}`, quantity(row.credited, 1), row.ratio === null ? '–' : `${(Number(row.ratio) * 100).toFixed(1)} %`,
+    date, quantity(row.contracted, 1), quantity(row.owed, 1), ...(listed ? [quantity(row.installed, 1), quantity(row.seen, 1)] : []), quantity(row.delivered, 1),
+    row.deliveredHigh === '' ? '–' : `${quantity(row.deliveredLow, 0)} – ${quantity(row.deliveredHigh, 0)}`, quantity(row.credited, 1), row.ratio === null ? '–' : `${(Number(row.ratio) * 100).toFixed(1)} %`,
   ];
-  table(document, columns, [...statement.days.map((day) => cells(day.date, day)), cells('total', statement.total)], 8.2, true);
-  if (statement.stated.length === 0) return;
+  table(document, columns, [...statement.days.map((day) => cells(day.date, day)), cells('total', statement.total)], 7.8, true);
+}
+
+/** Of the period, and of a time in which all worked; earlier times of the contract's year stand in the file, because they use up its cap. */
+function stated(document: Document, statement: StatementDraft): void {
+  const shown = statement.downtime.map(({ stated: said }) => said).join('; ');
+  const rows = statement.stated.filter(({ from, to, reason }) => from < statement.period.to && to > statement.period.from && !shown.includes(`: ${reason}`));
+  if (rows.length === 0) return;
   heading(document, 'Stated by a party');
-  table(document, [{ title: 'from (UTC)', width: 0.17 }, { title: 'to (UTC)', width: 0.17 }, { title: 'what', width: 0.12 }, { title: 'by', width: 0.2 }, { title: 'reason', width: 0.34 }], statement.stated.map((row) => [row.from.slice(0, 16).replace('T', ' '), row.to.slice(0, 16).replace('T', ' '), row.what, name(statement, row.by), printable(row.reason)]), 8.2);
+  wrappedTable(document, [{ title: 'from (UTC)', width: 0.15 }, { title: 'to (UTC)', width: 0.15 }, { title: 'what', width: 0.11 }, { title: 'by', width: 0.2 }, { title: 'reason and document', width: 0.39 }], rows.map((row) => [
+    row.from.slice(0, 16).replace('T', ' '), row.to.slice(0, 16).replace('T', ' '), row.what, name(statement, row.by), printable(`${row.reason}${row.document === '' ? '' : ` (${row.document.slice(0, 80)})`}`),
+  ]), 7.8);
 }
 
 function completeness(document: Document, statement: StatementDraft): void {
@@ -228,10 +166,12 @@ function completeness(document: Document, statement: StatementDraft): void {
 }
 
 function termsAndSeal(document: Document, statement: StatementDraft, seal: Seal | undefined, completenessDone: boolean): void {
-  if (document.y > PAGE.height - 245) document.addPage();
+  const terms = printable(statement.terms.join(' '));
+  const height = document.font(REGULAR).fontSize(7.8).heightOfString(terms, { width: WIDTH, lineGap: 1 }) + (seal === undefined ? 60 : 130);
+  if (document.y + height > PAGE.height - PAGE.margin) document.addPage();
   if (!completenessDone) completeness(document, statement);
   heading(document, 'Terms in force');
-  document.font(REGULAR).fontSize(7.8).fillColor(GREY).text(printable(statement.terms.join(' ')), PAGE.margin, document.y, { width: WIDTH, lineGap: 1 });
+  document.font(REGULAR).fontSize(7.8).fillColor(GREY).text(terms, PAGE.margin, document.y, { width: WIDTH, lineGap: 1 });
   document.moveDown(0.4).text(`Digest of the terms: ${statement.termsDigest}`);
   if (seal === undefined) return;
   heading(document, 'Verify');

@@ -21,8 +21,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function dayRows({ days }: StatementDraft): string {
   const shown = ['2026-11-01', '2026-11-02', '2026-11-07', '2026-11-11', '2026-11-12', '2026-11-13', '2026-11-18', '2026-11-20', '2026-11-30'];
   return table(
-    ['day', 'hours', 'contracted', 'owed', 'installed', 'delivered', '95 % interval', 'credited', 'ratio'],
-    days.filter(({ date }) => shown.includes(date)).map((day) => [day.date, day.hours, day.contracted, day.owed, day.installed ?? '–', day.delivered, `${day.deliveredLow} – ${day.deliveredHigh}`, day.credited, day.ratio ?? '–']),
+    ['day', 'hours', 'contracted', 'owed', 'installed', 'seen', 'delivered', '95 % interval', 'credited', 'ratio'],
+    days.filter(({ date }) => shown.includes(date)).map((day) => [day.date, day.hours, day.contracted, day.owed, day.installed ?? '–', day.seen ?? '–', day.delivered, `${day.deliveredLow} – ${day.deliveredHigh}`, day.credited, day.ratio ?? '–']),
   );
 }
 
@@ -35,6 +35,18 @@ function payments({ components }: StatementDraft): string {
   return table(['payment', 'payer', 'payee', 'quantity', 'unit', 'unit price', 'amount'], components.map((row) => [row.component, row.payer, row.payee, row.quantity, row.unit, row.unitPrice, `${row.amount} ${row.currency}`]));
 }
 
+function downtime({ downtime: list }: StatementDraft): string {
+  return table(['from (UTC)', 'to (UTC)', 'observed', 'stated'], list.map(({ from, to, observed, stated }) => [from.slice(0, 16), to.slice(0, 16), observed, stated || '–']));
+}
+
+function ladder({ total }: StatementDraft): string {
+  const rows: [string, string][] = [
+    ['contracted', total.contracted], ['owed', total.owed], ['installed', total.installed ?? '–'], ['seen', total.seen ?? '–'], ['delivered', `${total.delivered} (${total.deliveredLow} – ${total.deliveredHigh})`], ['credited', total.credited],
+    ['shares', `${total.shares}, of which ${total.forwarded} were forwarded = ${total.accepted} accepted + ${total.rejected} rejected + ${total.unanswered} unanswered`], ['availability', `${total.availability ?? '–'} of ${total.machineHours} machine-hours`],
+  ];
+  return table(['the month', ''], rows);
+}
+
 function measures({ service }: StatementDraft): string {
   return table(['ratio', 'target', 'excused as chance', 'short beyond that (TH·day)', 'points', 'credit of rent'], service.map((row) => [row.ratio ?? '–', row.target, row.noise, row.shortfallBeyondNoise, row.pointsBelowTarget, row.creditOfRent]));
 }
@@ -42,7 +54,7 @@ function measures({ service }: StatementDraft): string {
 function page(first: IssuedBody, corrected: IssuedBody): string {
   const difference = corrected.correction?.lines ?? [];
   return [
-    `### ${first.number}`, payments(first), measures(first), '### The days, after the correction', dayRows(corrected), '### The difficulty falls', valueRows(corrected),
+    `### ${first.number}`, payments(first), measures(first), '### The days, after the correction', ladder(corrected), dayRows(corrected), '### When less worked', downtime(corrected), '### The difficulty falls', valueRows(corrected),
     `### ${corrected.number}`, `Corrects ${corrected.correction?.of}: ${corrected.correction?.reason}.`,
     table(['line', 'old', 'new', 'difference'], difference.map((row) => [row.line.trim(), row.old, row.new, `${row.difference} ${row.currency}`])),
     payments(corrected), measures(corrected), 'Net due: ' + corrected.netDue.map(({ payer, payee, currency, amount }) => `${payer} pays ${payee} ${amount} ${currency}`).join('; ') + '.',
