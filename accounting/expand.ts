@@ -36,7 +36,9 @@ export function addDelivered(deltas: Deltas, cell: DeliveredCell, run: string): 
   const rolled = `${group} ${poolKey} ${state}`;
   add(deltas.delivered_hour, `${run} ${hour} ${rolled}`, n, () => ({ hour, run, ...roll, n: 0, worth: 0n })).worth += worth;
   add(deltas.delivered_day, `${run} ${day} ${rolled}`, n, () => ({ day, run, ...roll, n: 0, worth: 0n })).worth += worth;
-  add(deltas.total, `${group} ${poolKey} ${verdict} ${exponent}`, n, () => ({ site, lessee, leases, pool, verdict, exponent, n: 0 }));
+  const total = add(deltas.total, `${group} ${poolKey} ${verdict} ${exponent}`, n, () => ({ site, lessee, leases, pool, verdict, exponent, n: 0, last_ms: cell.lastMs, worth: 0n }));
+  total.last_ms = Math.max(total.last_ms, cell.lastMs);
+  total.worth += worth;
   if (verdict === 'accepted') addLeaseDays(deltas, cell, run);
 }
 

@@ -159,6 +159,10 @@ export interface TotalRow {
   readonly verdict: OwnVerdict;
   readonly exponent: number;
   n: number;
+  /** Wall clock of the latest of these shares. */
+  last_ms: number;
+  /** Expected worth in units of 10^-18 satoshi. */
+  worth: bigint;
 }
 
 export interface CreditedTotalRow {
@@ -254,7 +258,7 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', leases: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   lease_day: { day: 'int', lease: 'text', worker: 'text', exponent: 'int', n: 'sum', first_ms: 'min', last_ms: 'max', slots: 'big' },
   ended_hour: { hour: 'int', what: 'text', site: 'text', leases: 'text', pool: 'text', reason: 'text', n: 'sum', first_ms: 'min', last_ms: 'max' },
-  total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
+  total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum', last_ms: 'max', worth: 'big' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
   lease_terms: { lease: 'text', recorded_ms: 'int', digest: 'text', terms: 'text', from_ms: 'int', to_ms: 'int', n: 'sum' },
   lease_event: {

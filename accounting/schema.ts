@@ -4,7 +4,7 @@ import { UNIT_SCHEMA } from './unit-book.ts';
 import { storedColumns } from './units.ts';
 
 /** In `PRAGMA user_version`. A ledger of an earlier version is folded anew from the journals (older-ledger.ts), not migrated in place. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 function createTable(table: TableName): string {
   const defined = storedColumns(table).map(([name, kind]) => {

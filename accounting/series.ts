@@ -4,6 +4,7 @@
  */
 import type { Rational } from '../proxy/mining/difficulty.ts';
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
+import { leaseIds } from '../proxy/session/leases.ts';
 import type { CreditedTotalRow, PoolAnswer, TotalRow } from './rows.ts';
 import { rationalOf } from './worth.ts';
 
@@ -11,17 +12,56 @@ import { rationalOf } from './worth.ts';
 export interface LedgerSeries {
   /** `work` is null where no share had a known job. */
   readonly delivered: readonly (readonly [site: string, lessee: string, verdict: OwnVerdict, shares: number, work: number | null])[];
+  /** Of accepted shares: their expected worth, and when the last of them came. */
+  readonly worth: readonly (readonly [site: string, lessee: string, satoshis: number, lastMs: number])[];
+  /** The same for each lease; a share may belong to several. */
+  readonly leaseDelivered: readonly (readonly [lease: string, site: string, verdict: OwnVerdict, shares: number, work: number | null])[];
+  readonly leaseWorth: readonly (readonly [lease: string, satoshis: number, lastMs: number])[];
   readonly credited: readonly (readonly [pool: string, verdict: PoolAnswer, reason: PoolReason, shares: number, work: number])[];
 }
 
-interface Delivered {
-  readonly site: string;
-  readonly lessee: string;
-  readonly verdict: OwnVerdict;
-  shares: number;
-  /** In 2^−32 of difficulty 1, so that the credit of any exponent is whole. */
-  credit: bigint;
-  hasJob: boolean;
+/** Sums under two names and, for each verdict, the shares. */
+class Groups {
+  readonly #delivered = new Map<string, { readonly names: readonly [string, string]; readonly verdict: OwnVerdict; shares: number; credit: bigint; hasJob: boolean }>();
+
+  add(names: readonly [string, string], { pool, verdict, exponent, n }: TotalRow): void {
+    const key = `${names[0]}\0${names[1]}\0${verdict}`;
+    let group = this.#delivered.get(key);
+    if (group === undefined) {
+      group = { names, verdict, shares: 0, credit: 0n, hasJob: false };
+      this.#delivered.set(key, group);
+    }
+    group.shares += n;
+    // Without a job there was no difficulty to credit: the exponent of such a row means nothing.
+    if (pool === '') return;
+    // In 2^−32 of difficulty 1, so that the credit of any exponent is whole.
+    group.credit += BigInt(n) << BigInt(exponent + CREDIT_EXPONENT);
+    group.hasJob = true;
+  }
+
+  read(): LedgerSeries['delivered'] {
+    return [...this.#delivered.values()].map(({ names: [one, other], verdict, shares, credit, hasJob }) => [one, other, verdict, shares, hasJob ? Number(credit) / 2 ** CREDIT_EXPONENT : null]);
+  }
+}
+const CREDIT_EXPONENT = 32;
+/** Worth is counted in units of 10^-18 satoshi. */
+const WORTH_PER_SAT = 1e18;
+
+class Worth<N extends readonly string[]> {
+  readonly #sums = new Map<string, { readonly names: N; worth: bigint; lastMs: number }>();
+
+  add(names: N, { verdict, worth, last_ms }: TotalRow): void {
+    if (verdict !== 'accepted') return;
+    const key = names.join('\0');
+    const sum = this.#sums.get(key) ?? { names, worth: 0n, lastMs: 0 };
+    sum.worth += worth;
+    sum.lastMs = Math.max(sum.lastMs, last_ms);
+    this.#sums.set(key, sum);
+  }
+
+  read(): (readonly [...N, number, number])[] {
+    return [...this.#sums.values()].map(({ names, worth, lastMs }) => [...names, Number(worth) / WORTH_PER_SAT, lastMs] as const);
+  }
 }
 
 interface Credited {
@@ -32,24 +72,21 @@ interface Credited {
   work: Rational;
 }
 
-const CREDIT_EXPONENT = 32;
-
 export class SeriesBook {
-  readonly #delivered = new Map<string, Delivered>();
+  readonly #delivered = new Groups();
+  readonly #worth = new Worth<readonly [string, string]>();
+  readonly #leases = new Groups();
+  readonly #leaseWorth = new Worth<readonly [string]>();
   readonly #credited = new Map<string, Credited>();
 
-  delivered({ site, lessee, pool, verdict, exponent, n }: TotalRow): void {
-    const key = `${site}\0${lessee}\0${verdict}`;
-    let group = this.#delivered.get(key);
-    if (group === undefined) {
-      group = { site, lessee, verdict, shares: 0, credit: 0n, hasJob: false };
-      this.#delivered.set(key, group);
+  delivered(row: TotalRow): void {
+    const { site, lessee } = row;
+    this.#delivered.add([site, lessee], row);
+    this.#worth.add([site, lessee], row);
+    for (const lease of leaseIds(row.leases)) {
+      this.#leases.add([lease, site], row);
+      this.#leaseWorth.add([lease], row);
     }
-    group.shares += n;
-    // Without a job there was no difficulty to credit: the exponent of such a row means nothing.
-    if (pool === '') return;
-    group.credit += BigInt(n) << BigInt(exponent + CREDIT_EXPONENT);
-    group.hasJob = true;
   }
 
   credited({ pool, verdict, reason, difficulty, n }: CreditedTotalRow): void {
@@ -65,9 +102,10 @@ export class SeriesBook {
 
   read(): LedgerSeries {
     return {
-      delivered: [...this.#delivered.values()].map(({ site, lessee, verdict, shares, credit, hasJob }) => [
-        site, lessee, verdict, shares, hasJob ? Number(credit) / 2 ** CREDIT_EXPONENT : null,
-      ]),
+      delivered: this.#delivered.read(),
+      worth: this.#worth.read(),
+      leaseDelivered: this.#leases.read(),
+      leaseWorth: this.#leaseWorth.read(),
       credited: [...this.#credited.values()].map(({ pool, verdict, reason, shares, work }) => [pool, verdict, reason, shares, nearestNumber(work)]),
     };
   }

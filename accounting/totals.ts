@@ -50,6 +50,7 @@ export class Totals {
     for (const row of deltas.total.values()) {
       this.#series.delivered(row);
       const known = this.#delivered.get(deliveredKey(row));
+      // What comes later in value and time is in the series.
       if (known === undefined) this.#delivered.set(deliveredKey(row), { ...row });
       else known.n += row.n;
     }
@@ -67,7 +68,7 @@ export class Totals {
   }
 
   delivered(): DeliveredTotal[] {
-    return [...this.#delivered.values()].map(({ n, ...row }) => ({ ...row, count: n }));
+    return [...this.#delivered.values()].map(({ site, lessee, leases, pool, verdict, exponent, n }) => ({ site, lessee, leases, pool, verdict, exponent, count: n }));
   }
 
   series(): LedgerSeries {

@@ -36,7 +36,7 @@ function hashRate() {
 }
 
 /** `0.042 USD/TH/day`: a price for one of `units`. PH/day becomes TH/day by its factor. */
-function price(units: readonly string[], example: string) {
+export function price(units: readonly string[], example: string) {
   const error = `must be a price such as ${example}; currencies are ${CURRENCIES.join(', ')}`;
   const pattern = new RegExp(`^\\d{1,9}(\\.\\d{1,12})? [A-Z]{3}/(${units.map((unit) => unit.replaceAll('/', '\\/')).join('|')})$`);
   return z

@@ -44,6 +44,7 @@ export function relationFindings(value: unknown, inventoryOf: InventoryReader): 
     ...overlappingSites(view),
     ...boundsOutOfOrder(view),
     ...passwordWithoutDifficulty(view),
+    ...powerWithoutPrices(view),
     ...leaseFindings(value, inventoryOf, view.routes),
   ];
 }
@@ -125,6 +126,15 @@ function boundsOutOfOrder({ raw }: View): Finding[] {
     findings.push({ path: ['timeouts', 'backoffMin'], message: `must not be above backoffMax: ${timeouts.backoffMinMs} ms is above ${timeouts.backoffMaxMs} ms` });
   }
   return findings;
+}
+
+function powerWithoutPrices({ sites, raw }: View): Finding[] {
+  if (raw['prices'] !== undefined) return [];
+  return [...sites].flatMap(([site, entry]): Finding[] => {
+    const currency = entry?.power?.price.currency ?? 'BTC';
+    if (currency === 'BTC') return [];
+    return [{ path: ['sites', site, 'power', 'price'], message: `is in ${currency}, which needs a price of bitcoin: add prices: { file: … } with rows of BTC/${currency}` }];
+  });
 }
 
 function passwordWithoutDifficulty({ pools }: View): Finding[] {

@@ -15,7 +15,7 @@ import {
   versionMask,
   whole,
 } from './fields.ts';
-import { leasesSchema, partiesSchema, pricesSchema } from './leases.ts';
+import { leasesSchema, partiesSchema, price, pricesSchema } from './leases.ts';
 import { networkBlock } from './networks.ts';
 import { redisUrl } from './redis-url.ts';
 import { routePools } from './route-pools.ts';
@@ -45,6 +45,12 @@ export const siteSchema = section({
       'Bytes of our prefix and bytes each machine counts through. Left out: 4+4, or what the pools of the site leave room for. ' +
         'A prefix of one byte serves 256 sessions, two bytes 65536; machines reject more than 8 bytes and old Avalons need 3.',
     ),
+  power: section({
+    watts: whole(1, 10_000_000_000).describe('Power that the site draws when all of it runs, at the meter.'),
+    price: price(['kWh'], '0.045 USD/kWh').describe('Price of energy. In another currency than BTC the latest price of bitcoin in the file of `prices` converts it.'),
+  })
+    .optional()
+    .describe('What power costs, for metrics and the alarm that income is below it. Left out: neither.'),
 });
 
 function password(env: Surroundings['env']) {
@@ -153,6 +159,10 @@ function redisSchema(env: Surroundings['env']) {
   }));
 }
 
+const metricsSchema = section({
+  workersMax: option(whole(0, 20_000), 0, 'Worker names that have a series of their own. 0: none, because they are many and come and go; `weighbridge machines` shows them. Names beyond it are counted.'),
+}).prefault({});
+
 const limitsSchema = section({
   lineBytesMax: option(size('1KiB', '1MiB'), '16KiB', 'Longest line of a machine. A submit with a 2 KiB name is far shorter; what exceeds it is not mining.'),
   upstreamLineBytesMax: option(size('64KiB', '16MiB'), '1MiB', 'Longest line of a pool. Coinbases of 16 KiB exist and hexadecimal doubles them.'),
@@ -241,6 +251,7 @@ export function configSchema({ folder, env }: Surroundings) {
       .describe('CSV file of the machines, by serial number: what is installed, and since when. Relative to the configuration file.'),
     leases: leasesSchema.optional().describe('Contracts over machines, by name. The name is printed on statements.'),
     prices: pricesSchema(folder).optional().describe('Where prices of bitcoin come from. Needed only to show what a payment in bitcoin was worth.'),
+    metrics: metricsSchema.describe('What /metrics shows beyond what it always does.'),
     limits: limitsSchema.describe('Bounds against faulty and hostile peers.'),
     timeouts: timeoutsSchema.describe('How long things may take.'),
   });

@@ -24,10 +24,10 @@ type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** Times over which a lease's rate is stated; `period` is that of its service level, or the month. */
 export const LEASE_WINDOWS = ['5m', '1h', '24h', 'period'] as const;
-type LeaseWindow = (typeof LEASE_WINDOWS)[number];
+export type LeaseWindow = (typeof LEASE_WINDOWS)[number];
 /** What a lease is in: exactly one of these is 1. */
 export const LEASE_STATES = ['ok', 'low', 'dark', 'curtailed', 'over', 'unmeasured'] as const;
-type LeaseState = (typeof LEASE_STATES)[number];
+export type LeaseState = (typeof LEASE_STATES)[number];
 
 /** What a proxy process is doing. */
 export const PROCESS_STATES = ['starting', 'serving', 'draining', 'drained', 'down', 'looping'] as const;

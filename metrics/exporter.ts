@@ -1,10 +1,11 @@
-/** Turns an instance's figures into samples. Keeps nothing between scrapes but the labels of the ledger's series. */
+/** Turns an instance's figures into samples. */
 import type { LedgerSeries } from '../accounting/series.ts';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import type { LinkState } from '../proxy/session/states.ts';
 import type { Trouble } from '../proxy/session/trust.ts';
 import { CLOSE_REASONS, PROCESS_STATES, type LabelsOf, type NameOfType, type ProcessState } from './catalogue.ts';
 import { Exposition } from './exposition.ts';
+import { contractMetrics, leaseMetrics, ledgerMetrics, type LeaseContract, type LeaseFigures, type SitePower } from './ledger.ts';
 
 /** What the exporter reads of an instance. This room lies above the one that gathers it, so it names its needs itself. */
 export interface MetricsInput {
@@ -17,6 +18,11 @@ export interface MetricsInput {
   /** Proxy processes that report. */
   readonly proxies: readonly ProxyInput[];
   readonly totals: TotalsInput;
+  /** As configured, at this moment. */
+  readonly contracts: readonly LeaseContract[];
+  readonly power: readonly SitePower[];
+  /** Undefined where no machine has a series. */
+  readonly workers: { readonly rates: readonly { readonly site: string; readonly worker: string; readonly hashesPerSecond: number }[]; readonly dropped: number } | undefined;
   readonly accountant: AccountantInput;
 }
 
@@ -65,6 +71,7 @@ interface AccountantInput {
   /** '' or what keeps the ledger from following the journals. */
   readonly problem: string;
   readonly series: LedgerSeries;
+  readonly leases?: readonly LeaseFigures[] | undefined;
   readonly redis?: { readonly lagRows: number; readonly lagSeconds: number; readonly problem: string } | undefined;
 }
 
@@ -85,14 +92,6 @@ const PLAIN_COUNTERS = {
 type PlainCounter = keyof typeof PLAIN_COUNTERS;
 type CounterKey = PlainCounter | 'downstreamMessages' | 'upstreamMessages';
 
-/** Counters that come from the ledger: it may have to be folded anew after a restart, and until then they would fall back. */
-export const LEDGER_COUNTERS = [
-  'weighbridge_shares_total',
-  'weighbridge_work_total',
-  'weighbridge_pool_shares_total',
-  'weighbridge_pool_work_total',
-] as const satisfies readonly NameOfType<'counter'>[];
-
 /** Further behind than this the ledger says nothing of the present: its figures are left out rather than shown standing still. */
 const LEDGER_LAG_MS_MAX = 30_000;
 
@@ -103,7 +102,12 @@ export function showsLedger({ lagMs }: { readonly lagMs: number }): boolean {
 
 export function exportMetrics(input: MetricsInput): Exposition {
   const scrape = new Exposition();
-  if (showsLedger(input.accountant)) ledgerMetrics(scrape, input.accountant.series);
+  if (showsLedger(input.accountant)) {
+    ledgerMetrics(scrape, input.accountant.series);
+    leaseMetrics(scrape, input.accountant.leases ?? []);
+  }
+  contractMetrics(scrape, input.contracts, input.power);
+  workerMetrics(scrape, input.workers);
   accountantMetrics(scrape, input.accountant);
   proxyMetrics(scrape, input.proxies);
   linkMetrics(scrape, input.proxies.flatMap(({ links }) => links));
@@ -111,35 +115,6 @@ export function exportMetrics(input: MetricsInput): Exposition {
   totalsMetrics(scrape, input.totals);
   processMetrics(scrape, input);
   return scrape;
-}
-
-/** Labels given before, so that tens of thousands need not be written out for each scrape. */
-class KnownLabels<L extends object> {
-  readonly #known = new Map<string, L>();
-
-  get(key: string, make: () => L): L {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    const made = make();
-    this.#known.set(key, made);
-    return made;
-  }
-}
-const KNOWN_MAX = 100_000;
-const deliveredLabels = new KnownLabels<LabelsOf<'weighbridge_work_total'>>();
-
-function ledgerMetrics(scrape: Exposition, { delivered, credited }: LedgerSeries): void {
-  for (const [site, lessee, verdict, shares, work] of delivered) {
-    const labels = deliveredLabels.get(`${site}\0${lessee}\0${verdict}`, () => ({ site, lessee, verdict }));
-    scrape.set('weighbridge_shares_total', labels, shares);
-    if (work !== null) scrape.set('weighbridge_work_total', labels, work);
-  }
-  for (const [pool, verdict, reason, shares, work] of credited) {
-    const labels = { pool, verdict, reason };
-    scrape.set('weighbridge_pool_shares_total', labels, shares);
-    scrape.set('weighbridge_pool_work_total', labels, work);
-  }
 }
 
 function accountantMetrics(scrape: Exposition, accountant: AccountantInput): void {
@@ -199,10 +174,13 @@ function linkMetrics(scrape: Exposition, links: ProxyInput['links']): void {
   const states = new Map<string, { labels: LabelsOf<'weighbridge_links'>; count: number }>();
   const pools = new Map<string, { sessions: number; pending: number; jobAgeMs: number | undefined }>();
   for (const { pool, state, sessions, pending, jobAgeMs } of links) {
-    const key = JSON.stringify([pool, state]);
-    const inState = states.get(key) ?? { labels: { pool, state }, count: 0 };
-    inState.count += 1;
-    states.set(key, inState);
+    // A pool without a live link has none, and says so.
+    for (const each of new Set<LinkState>(['live', state])) {
+      const key = JSON.stringify([pool, each]);
+      const inState = states.get(key) ?? { labels: { pool, state: each }, count: 0 };
+      if (each === state) inState.count += 1;
+      states.set(key, inState);
+    }
     const sum = pools.get(pool) ?? { sessions: 0, pending: 0, jobAgeMs: undefined };
     sum.sessions += sessions;
     sum.pending += pending;
@@ -247,6 +225,12 @@ function boundedCloses(closes: Readonly<Record<string, number>>): ReadonlyMap<(t
     bounded.set(known, (bounded.get(known) ?? 0) + count);
   }
   return bounded;
+}
+
+function workerMetrics(scrape: Exposition, workers: MetricsInput['workers']): void {
+  if (workers === undefined) return;
+  for (const { site, worker, hashesPerSecond } of workers.rates) scrape.set('weighbridge_worker_hashes_per_second', { site, worker }, hashesPerSecond);
+  scrape.set('weighbridge_worker_series_dropped', {}, workers.dropped);
 }
 
 function processMetrics(scrape: Exposition, { version, startedMs, residentBytes, states, totals }: MetricsInput): void {

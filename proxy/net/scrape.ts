@@ -1,13 +1,17 @@
 /** Answers a scrape. Everything is at hand in the supervisor but the ledger's figures, which the accountant gives; no proxy process is asked. */
+import type { Config } from '../../config/schema.ts';
 import { Vitals } from '../../config/vitals.ts';
 import type { World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
 import { contentTypeFor, samplesIn } from '../../metrics/exposition.ts';
-import { exportMetrics, LEDGER_COUNTERS, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
+import { exportMetrics, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
+import { LEDGER_COUNTERS } from '../../metrics/ledger.ts';
+import { Contracts } from './contracts.ts';
 import { Exported } from './exported.ts';
-import type { AccountantMetrics, ProxySnapshot } from './messages.ts';
+import type { AccountantMetrics, MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { CounterTotals } from './totals.ts';
 import { version } from './version.ts';
+import { WorkerWatch } from './worker-rates.ts';
 
 export interface ScrapeAnswer {
   readonly code: 200 | 503;
@@ -16,7 +20,7 @@ export interface ScrapeAnswer {
 }
 
 export interface ScrapeSource {
-  readonly dataDirectory: string;
+  readonly config: Config;
   readonly world: World;
   /** Undefined when the accountant gives no answer. */
   metrics(): Promise<AccountantMetrics | undefined>;
@@ -24,6 +28,8 @@ export interface ScrapeSource {
   proxies(): readonly (readonly [name: string, snapshot: ProxySnapshot])[];
   /** What each place for a proxy process is in. */
   states(): readonly ProcessState[];
+  /** Undefined when no proxy process answers. */
+  machines(): Promise<readonly MachineSnapshot[] | undefined>;
   /** How often each child was started again, by name. */
   restarts(): Readonly<Record<string, number>>;
   /** What /metrics shows could not be kept. */
@@ -36,6 +42,8 @@ export class Scrapes {
   readonly #source: ScrapeSource;
   readonly #exported: Exported;
   readonly #vitals: Vitals;
+  readonly #contracts: Contracts;
+  readonly #workers: WorkerWatch;
   readonly #startedMs: number;
   /** The ledger whose figures were compared with those shown before. */
   #checked = '';
@@ -43,9 +51,11 @@ export class Scrapes {
 
   constructor(source: ScrapeSource) {
     this.#source = source;
-    this.#exported = new Exported(source.dataDirectory);
+    this.#exported = new Exported(source.config.data);
     this.totals = new CounterTotals(this.#exported.totals);
     this.#vitals = new Vitals(source.world);
+    this.#contracts = new Contracts(source.config);
+    this.#workers = new WorkerWatch(source.config.metrics.workersMax, source.world, () => source.machines());
     this.#startedMs = source.world.wallMs();
   }
 
@@ -76,6 +86,7 @@ export class Scrapes {
   #gather(accountant: AccountantMetrics): MetricsInput {
     const proxies = this.#source.proxies();
     const vitals = this.#vitals.snapshot();
+    const nowMs = this.#source.world.wallMs();
     this.totals.accountant(accountant);
     this.totals.supervisor(vitals, this.#source.restarts());
     const residentBytes: Record<string, number> = { supervisor: vitals.residentBytes, accountant: accountant.vitals.residentBytes };
@@ -87,6 +98,9 @@ export class Scrapes {
       states: this.#source.states(),
       proxies: proxies.map(([, proxy]) => proxy),
       totals: this.totals.totals(),
+      contracts: this.#contracts.leases(nowMs),
+      power: this.#contracts.power(nowMs),
+      workers: this.#workers.read(),
       accountant,
     };
   }

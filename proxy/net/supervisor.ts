@@ -226,13 +226,14 @@ class RunningInstance implements Supervisor {
   #newScrapes(): Scrapes {
     const { config, world, log } = this.#options;
     return new Scrapes({
-      dataDirectory: config.data,
+      config,
       world,
       metrics: () => this.#metrics.ask((request) => this.#accountant.send({ type: 'metrics', request } satisfies ToAccountant)),
       proxies: () => this.#slots.reports(),
       states: () => this.#slots.slots().map(({ state }) => state),
       restarts: () => ({ proxy: this.#slots.restarts, accountant: this.#accountant.restarts }),
       complain: (sentence) => logEvent(log, 'metrics not kept', {}, sentence),
+      machines: () => this.machines(),
     });
   }
 

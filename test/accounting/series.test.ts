@@ -5,7 +5,7 @@ import type { CreditedTotalRow, TotalRow } from '../../accounting/rows.ts';
 import { SeriesBook, type LedgerSeries } from '../../accounting/series.ts';
 
 function delivered(exponent: number, n: number, more: Partial<TotalRow> = {}): TotalRow {
-  return { site: 'north', lessee: 'acme', leases: '', pool: 'main', verdict: 'accepted', exponent, n, ...more };
+  return { site: 'north', lessee: 'acme', leases: '', pool: 'main', verdict: 'accepted', exponent, n, last_ms: 1000, worth: BigInt(n) * 10n ** 18n, ...more };
 }
 function credited(difficulty: string, n: number, more: Partial<CreditedTotalRow> = {}): CreditedTotalRow {
   return { pool: 'main', verdict: 'accepted', reason: 'none', difficulty, n, ...more };
@@ -40,6 +40,17 @@ describe('series of the ledger', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('show worth and the last share of what was accepted', () => {
+    const rows = [delivered(0, 2), delivered(1, 3, { worth: 5n * 10n ** 17n, last_ms: 3000 }), delivered(0, 9, { verdict: 'stale', last_ms: 4000, worth: 0n })];
+    expect(series(rows).worth).toEqual([['north', 'acme', 2.5, 3000]]);
+  });
+
+  it('count a share under each of its leases', () => {
+    const rows = [delivered(0, 2, { leases: 'a,b' }), delivered(3, 1, { leases: 'a', site: 'south' }), delivered(0, 5)];
+    expect(series(rows).leaseDelivered).toEqual([['a', 'north', 'accepted', 2, 2], ['b', 'north', 'accepted', 2, 2], ['a', 'south', 'accepted', 1, 8]]);
+    expect(series(rows).leaseWorth).toEqual([['a', 3, 1000], ['b', 2, 1000]]);
   });
 
   it('sum upstream difficulties as decimal texts', () => {

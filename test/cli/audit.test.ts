@@ -21,7 +21,7 @@ function ledgerOf(claimed: number): string {
   mkdirSync(join(data, 'journal'));
   const store = Store.open(data);
   const deltas = emptyDeltas();
-  if (claimed > 0) deltas.total.set('a', { site: 'north', lessee: '', leases: '', pool: 'main', verdict: 'accepted', exponent: 4, n: claimed });
+  if (claimed > 0) deltas.total.set('a', { site: 'north', lessee: '', leases: '', pool: 'main', verdict: 'accepted', exponent: 4, n: claimed, last_ms: 0, worth: 0n });
   store.apply(deltas, []);
   store.close();
   return data;

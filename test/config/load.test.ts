@@ -50,6 +50,7 @@ describe('a configuration that is right', () => {
       reply: 'proxy',
       durability: 'fsync',
       journal: { retainMs: 90 * 86_400_000, compress: true, segmentBytes: 64 * 2 ** 20, freeBytesMin: 2 ** 30 },
+      metrics: { workersMax: 0 },
       limits: {
         lineBytesMax: 16_384, upstreamLineBytesMax: 1_048_576, paramsMax: 16, sessionsMax: 20_000, sessionsPerAddressMax: 5000,
         pendingRepliesMax: 256, slowReaderBytesMax: 262_144, journaledRejectsMax: 1000, workersPerSessionMax: 64, jobsPerLinkMax: 64,
@@ -215,7 +216,7 @@ describe('what is wrong with a value', () => {
   it.each([
     ['retain: 9d', 'retain is not an option here: it belongs at journal.retain'],
     ['versionMask: "1fffe000"', 'versionMask is not an option here: it belongs at pools.*.versionMask'],
-    ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, failover, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, limits, timeouts'],
+    ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, failover, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, metrics, limits, timeouts'],
     ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, returnStable, closesPerSecond; it is empty'],
     ['reply: both', 'reply must be one of proxy, pool; it is "both"'],
     ['journal: { compress: yes }', 'journal.compress must be true or false; it is "yes"'],
@@ -266,10 +267,17 @@ describe('what is wrong with a value', () => {
     ['sites: { a: { listen: ["127.0.0.1:9280"] } }', 'http cannot listen on 127.0.0.1:9280: site "a" does'],
     ['sites: { a: { listen: ["0.0.0.0:1"], from: [10.0.0.1/8] } }', 'sites.a.from[0] must be an address range such as 10.1.0.0/16, without bits set beyond the prefix length; it is "10.0.0.1/8"'],
     ['sites: { "a b": { listen: ["0.0.0.0:1"] } }', 'sites.a b must be a name of 1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit'],
+    ['sites: { a: { listen: ["0.0.0.0:1"], power: { watts: 1000000, price: 0.045 USD/kWh } } }', 'sites.a.power.price is in USD, which needs a price of bitcoin: add prices: { file: … } with rows of BTC/USD'],
+    ['sites: { a: { listen: ["0.0.0.0:1"], power: { watts: 1000000, price: 0.045 USD/MWh } } }', /^sites\.a\.power\.price must be a price such as 0\.045 USD\/kWh; /],
     ['sites: {}', 'sites must be a section with one key for each site, at least one; it is a section'],
     ['sites: { __proto__: { listen: ["0.0.0.0:1"] }, a: { listen: ["0.0.0.0:2"] } }', 'sites.__proto__ is not a name that can be used: choose another'],
   ])('%s', (sites, sentence) => {
-    expect(sentences(yaml({ sites }))).toEqual([sentence]);
+    expect(sentences(yaml({ sites }))).toEqual([typeof sentence === 'string' ? sentence : expect.stringMatching(sentence)]);
+  });
+
+  it('takes a price of power in bitcoin without prices', () => {
+    const sites = 'sites: { a: { listen: ["0.0.0.0:1"], power: { watts: 3000000, price: 0.0000005 BTC/kWh } } }';
+    expect(config(yaml({ sites })).sites['a']?.power).toEqual({ watts: 3_000_000, price: { amount: '0.0000005', currency: 'BTC' } });
   });
 
   it('lets a site take port 0 as often as it likes', () => {

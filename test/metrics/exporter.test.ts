@@ -21,13 +21,24 @@ const QUIET: MetricsInput = {
     counters: zeroCounters(), closes: {}, reconnects: {}, roundTrips: {}, writtenBytes: 0, fsync: undefined, replies: undefined, fanout: undefined,
     redis: undefined, cpuSeconds: {}, loops: {}, restarts: { proxy: 2, accountant: 0 },
   },
-  accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], credited: [] } },
+  contracts: [],
+  power: [],
+  workers: undefined,
+  accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], worth: [], leaseDelivered: [], leaseWorth: [], credited: [] } },
 };
 const PROXY: Proxy = { sessionsByGroup: {}, links: [], splits: [], measures: { failover: {} }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
 const SERIES: MetricsInput['accountant']['series'] = {
   delivered: [['north', 'acme', 'accepted', 8, 196608.5], ['north', 'acme', 'unknown-job', 2, null]],
+  worth: [['north', 'acme', 12.5, 1_700_000_000_250]],
+  leaseDelivered: [['acme-leaseback', 'north', 'accepted', 6, 6144]],
+  leaseWorth: [['acme-leaseback', 3.25, 1_700_000_000_250]],
   credited: [['main', 'accepted', 'none', 12, 131072.307]],
 };
+const LEASE: NonNullable<MetricsInput['accountant']['leases']>[number] = {
+  lease: 'acme-leaseback', state: 'low', owed: 1e15, installed: 1.1e15, seen: undefined,
+  windows: [{ window: '1h', rate: 9e14, low: 8e14, high: 9.5e14, ratio: 0.9 }, { window: '5m', rate: 0, low: 0, high: undefined, ratio: undefined }],
+};
+const CONTRACT: MetricsInput['contracts'][number] = { lease: 'acme-leaseback', kind: 'leaseback', lessor: 'acme', lessee: 'nfx', performer: 'nfx', contracted: 1e15 };
 
 function link(more: Partial<Link>): Link {
   return { pool: 'main', state: 'live', trouble: '', sessions: 0, pending: 0, jobAgeMs: undefined, ...more };
@@ -57,9 +68,50 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"}')).toBe(131072.307);
   });
 
+  it('shows leases with their parties, states and windows', async () => {
+    const found = await samples({ contracts: [CONTRACT], accountant: { ...QUIET.accountant, series: SERIES, leases: [LEASE] } });
+    const ofLease = [...found].filter(([key]) => key.startsWith('weighbridge_lease_')).map(([key, value]) => `${key.slice('weighbridge_lease_'.length)} ${value}`);
+    const lease = 'lease="acme-leaseback"';
+    expect(ofLease.filter((line) => !line.startsWith('state'))).toEqual([
+      `info{${lease},kind="leaseback",lessor="acme",lessee="nfx",performer="nfx"} 1`,
+      `shares_total{${lease},site="north",verdict="accepted"} 6`,
+      `work_total{${lease},site="north",verdict="accepted"} 6144`,
+      `expected_value_satoshis_total{${lease}} 3.25`,
+      `contracted_hashes_per_second{${lease}} ${1e15}`,
+      `owed_hashes_per_second{${lease}} ${1e15}`,
+      `installed_hashes_per_second{${lease}} ${1.1e15}`,
+      `delivered_hashes_per_second{${lease},window="1h"} ${9e14}`,
+      `delivered_hashes_per_second{${lease},window="5m"} 0`,
+      `delivered_low_hashes_per_second{${lease},window="1h"} ${8e14}`,
+      `delivered_low_hashes_per_second{${lease},window="5m"} 0`,
+      `delivered_high_hashes_per_second{${lease},window="1h"} ${9.5e14}`,
+      `delivery_ratio{${lease},window="1h"} 0.9`,
+      `last_share_timestamp_seconds{${lease}} 1700000000.25`,
+    ]);
+    expect(ofLease.filter((line) => line.startsWith('state')).map((line) => line.replace(/.*state="(.*)"\} /, '$1 '))).toEqual(['ok 0', 'low 1', 'dark 0', 'curtailed 0', 'over 0', 'unmeasured 0']);
+  });
+
+  it('shows what work is worth and power costs', async () => {
+    const power = [{ site: 'north', watts: 3e6, satoshisPerSecond: 41.7 }, { site: 'south', watts: 1e6, satoshisPerSecond: undefined }];
+    const found = await samples({ power, accountant: { ...QUIET.accountant, series: SERIES } });
+    expect(found.get('weighbridge_expected_value_satoshis_total{site="north",lessee="acme"}')).toBe(12.5);
+    expect(found.get('weighbridge_last_share_timestamp_seconds{site="north",lessee="acme"}')).toBe(1_700_000_000.25);
+    expect(found.get('weighbridge_site_power_watts{site="south"}')).toBe(1e6);
+    expect(found.get('weighbridge_site_power_cost_satoshis_per_second{site="north"}')).toBe(41.7);
+    expect(found.has('weighbridge_site_power_cost_satoshis_per_second{site="south"}')).toBe(false);
+  });
+
+  it('shows single machines only where that is allowed, and how many it does not show', async () => {
+    const rates = [{ site: 'north', worker: 'acme.1', hashesPerSecond: 1e14 }];
+    const found = await samples({ workers: { rates, dropped: 7 } });
+    expect(found.get('weighbridge_worker_hashes_per_second{site="north",worker="acme.1"}')).toBe(1e14);
+    expect(found.get('weighbridge_worker_series_dropped')).toBe(7);
+    expect([...(await samples({})).keys()].some((key) => key.includes('worker'))).toBe(false);
+  });
+
   it('leaves the ledger out while it is far behind the journal, rather than showing it standing still', async () => {
     const found = await samples({ accountant: { ...QUIET.accountant, series: SERIES, lagMs: 30_001, problem: 'disk I/O error' } });
-    expect([...found.keys()].filter((key) => /^weighbridge_(pool_)?(shares|work)_total/.test(key))).toEqual([]);
+    expect([...found.keys()].filter((key) => /^weighbridge_(pool_|lease_)?(shares|work)_total/.test(key))).toEqual([]);
     expect(found.get('weighbridge_journal_lag_seconds')).toBe(30.001);
     expect(found.get('weighbridge_ledger_writable')).toBe(0);
   });
@@ -94,6 +146,7 @@ describe('the exporter', () => {
     const found = await samples({ proxies: [first, second] });
     expect(found.get('weighbridge_links{pool="main",state="live"}')).toBe(2);
     expect(found.get('weighbridge_links{pool="main",state="waiting"}')).toBe(1);
+    expect(found.get('weighbridge_links{pool="backup",state="live"}')).toBe(0);
     expect(found.get('weighbridge_link_pending_shares{pool="main"}')).toBe(7);
     expect(found.get('weighbridge_link_sessions{pool="main"}')).toBe(11);
     expect(found.get('weighbridge_job_age_seconds{pool="main"}')).toBe(2);
@@ -149,7 +202,10 @@ describe('the exporter', () => {
         ...QUIET.totals, closes: { idle: 1 }, reconnects: { main: 1 }, roundTrips: { main: HISTOGRAM }, fsync: HISTOGRAM, replies: HISTOGRAM, fanout: HISTOGRAM,
         redis, cpuSeconds: { proxy: 1.5 }, loops: byName,
       },
-      accountant: { ...QUIET.accountant, series: SERIES, redis: { lagRows: 0, lagSeconds: 0, problem: '' } },
+      contracts: [CONTRACT],
+      power: [{ site: 'north', watts: 1, satoshisPerSecond: 1 }],
+      workers: { rates: [{ site: 'north', worker: 'a', hashesPerSecond: 1 }], dropped: 0 },
+      accountant: { ...QUIET.accountant, series: SERIES, leases: [LEASE], redis: { lagRows: 0, lagSeconds: 0, problem: '' } },
     }).text(Registry.PROMETHEUS_CONTENT_TYPE);
     expect(promtool(['check', 'metrics'], text)).toBe('');
   });
@@ -173,7 +229,7 @@ describe('OpenMetrics', () => {
       'weighbridge_jobs_total 0',
     ]);
     expect(samplesIn(open, names)).toBe(samplesIn(plain, names));
-    expect(samplesIn(plain, ['weighbridge_lease_work_total'])).toBe('');
+    expect(samplesIn(plain, ['weighbridge_redis_errors_total'])).toBe('');
   });
 
   it.each([

@@ -21,7 +21,7 @@ const rows = {
   credited: [{ pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '16.5', count: 2 }],
 };
 
-const series = { delivered: [['north', 'acme', 'accepted', 30, 480]], credited: [['main', 'accepted', 'none', 2, 33]] };
+const series = { delivered: [['north', 'acme', 'accepted', 30, 480]], worth: [], leaseDelivered: [], leaseWorth: [], credited: [['main', 'accepted', 'none', 2, 33]] };
 
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(0));
