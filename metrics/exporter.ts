@@ -5,7 +5,7 @@ import type { LinkState } from '../proxy/session/states.ts';
 import type { Trouble } from '../proxy/session/trust.ts';
 import { CLOSE_REASONS, PROCESS_STATES, type LabelsOf, type NameOfType, type ProcessState } from './catalogue.ts';
 import { Exposition } from './exposition.ts';
-import { contractMetrics, leaseMetrics, ledgerMetrics, type LeaseContract, type LeaseFigures, type SitePower } from './ledger.ts';
+import { contractMetrics, leaseMetrics, ledgerMetrics, rentMetrics, type LeaseContract, type LeaseFigures, type LeaseRent, type SitePower } from './ledger.ts';
 
 /** What the exporter reads of an instance. This room lies above the one that gathers it, so it names its needs itself. */
 export interface MetricsInput {
@@ -21,6 +21,7 @@ export interface MetricsInput {
   /** As configured, at this moment. */
   readonly contracts: readonly LeaseContract[];
   readonly power: readonly SitePower[];
+  readonly rents: readonly LeaseRent[];
   /** Undefined where no machine has a series. */
   readonly workers: { readonly rates: readonly { readonly site: string; readonly worker: string; readonly hashesPerSecond: number }[]; readonly dropped: number } | undefined;
   readonly accountant: AccountantInput;
@@ -105,6 +106,7 @@ export function exportMetrics(input: MetricsInput): Exposition {
   if (showsLedger(input.accountant)) {
     ledgerMetrics(scrape, input.accountant.series);
     leaseMetrics(scrape, input.accountant.leases ?? []);
+    rentMetrics(scrape, input.rents);
   }
   contractMetrics(scrape, input.contracts, input.power);
   workerMetrics(scrape, input.workers);

@@ -33,6 +33,14 @@ export interface LeaseFigures {
   }[];
 }
 
+/** What a payment of a lease comes to in a day at the present rates. */
+export interface LeaseRent {
+  readonly lease: string;
+  readonly component: LabelsOf<'weighbridge_lease_rent_per_day'>['component'];
+  readonly currency: string;
+  readonly perDay: number;
+}
+
 export interface SitePower {
   readonly site: string;
   readonly watts: number;
@@ -104,6 +112,10 @@ export function contractMetrics(scrape: Exposition, contracts: readonly LeaseCon
     scrape.set('weighbridge_site_power_watts', { site }, watts);
     if (satoshisPerSecond !== undefined) scrape.set('weighbridge_site_power_cost_satoshis_per_second', { site }, satoshisPerSecond);
   }
+}
+
+export function rentMetrics(scrape: Exposition, rents: readonly LeaseRent[]): void {
+  for (const { perDay, ...labels } of rents) scrape.set('weighbridge_lease_rent_per_day', labels, perDay);
 }
 
 export function leaseMetrics(scrape: Exposition, leases: readonly LeaseFigures[]): void {

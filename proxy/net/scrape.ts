@@ -9,6 +9,7 @@ import { LEDGER_COUNTERS } from '../../metrics/ledger.ts';
 import { Contracts } from './contracts.ts';
 import { Exported } from './exported.ts';
 import type { AccountantMetrics, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import { Rents } from './rents.ts';
 import { CounterTotals } from './totals.ts';
 import { version } from './version.ts';
 import { WorkerWatch } from './worker-rates.ts';
@@ -43,6 +44,7 @@ export class Scrapes {
   readonly #exported: Exported;
   readonly #vitals: Vitals;
   readonly #contracts: Contracts;
+  readonly #rents: Rents;
   readonly #workers: WorkerWatch;
   readonly #startedMs: number;
   /** The ledger whose figures were compared with those shown before. */
@@ -55,6 +57,7 @@ export class Scrapes {
     this.totals = new CounterTotals(this.#exported.totals);
     this.#vitals = new Vitals(source.world);
     this.#contracts = new Contracts(source.config);
+    this.#rents = new Rents(source.config.leases ?? {});
     this.#workers = new WorkerWatch(source.config.metrics.workersMax, source.world, () => source.machines());
     this.#startedMs = source.world.wallMs();
   }
@@ -100,6 +103,7 @@ export class Scrapes {
       totals: this.totals.totals(),
       contracts: this.#contracts.leases(nowMs),
       power: this.#contracts.power(nowMs),
+      rents: this.#rents.read(accountant, this.#source.world.monoMs()),
       workers: this.#workers.read(),
       accountant,
     };

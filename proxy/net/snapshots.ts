@@ -54,7 +54,7 @@ export function proxySnapshot(
 ): ProxySnapshot {
   const { state } = farm;
   const groups: Record<string, number> = {};
-  const failover: Record<string, number> = {};
+  const failover: Record<string, number> = Object.fromEntries(Object.keys(state.config.pools).map((pool) => [pool, 0]));
   for (const session of state.sessions) {
     if (session.state !== 'mining') continue;
     const key = `${session.site}\t${session.route?.lessee ?? ''}`;

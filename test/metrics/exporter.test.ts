@@ -23,6 +23,7 @@ const QUIET: MetricsInput = {
   },
   contracts: [],
   power: [],
+  rents: [],
   workers: undefined,
   accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], worth: [], leaseDelivered: [], leaseWorth: [], credited: [] } },
 };
@@ -69,7 +70,7 @@ describe('the exporter', () => {
   });
 
   it('shows leases with their parties, states and windows', async () => {
-    const found = await samples({ contracts: [CONTRACT], accountant: { ...QUIET.accountant, series: SERIES, leases: [LEASE] } });
+    const found = await samples({ contracts: [CONTRACT], rents: [{ lease: 'acme-leaseback', component: 'fixed', currency: 'USD', perDay: 525 }], accountant: { ...QUIET.accountant, series: SERIES, leases: [LEASE] } });
     const ofLease = [...found].filter(([key]) => key.startsWith('weighbridge_lease_')).map(([key, value]) => `${key.slice('weighbridge_lease_'.length)} ${value}`);
     const lease = 'lease="acme-leaseback"';
     expect(ofLease.filter((line) => !line.startsWith('state'))).toEqual([
@@ -87,6 +88,7 @@ describe('the exporter', () => {
       `delivered_high_hashes_per_second{${lease},window="1h"} ${9.5e14}`,
       `delivery_ratio{${lease},window="1h"} 0.9`,
       `last_share_timestamp_seconds{${lease}} 1700000000.25`,
+      `rent_per_day{${lease},component="fixed",currency="USD"} 525`,
     ]);
     expect(ofLease.filter((line) => line.startsWith('state')).map((line) => line.replace(/.*state="(.*)"\} /, '$1 '))).toEqual(['ok 0', 'low 1', 'dark 0', 'curtailed 0', 'over 0', 'unmeasured 0']);
   });

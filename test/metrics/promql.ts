@@ -18,7 +18,7 @@ export function metricsIn(expr: string): string[] {
 }
 
 /** Every vector selector of an expression, with its labels and without its range. */
-function selectorsIn(expr: string): string[] {
+export function selectorsIn(expr: string): string[] {
   const selectors: string[] = [];
   parser.parse(expr).iterate({
     enter: ({ name, from, to }) => {
