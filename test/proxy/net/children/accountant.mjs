@@ -8,6 +8,7 @@ const state = {
   pid: process.pid,
   caughtUp: user !== 'behind',
   opens: 1,
+  leases: [],
   lagBytes: 0,
   lagMs: 0,
   foldedRecords: 12,
