@@ -81,12 +81,14 @@ export class Accountant {
   #sealAtMs = -Infinity;
   #caughtUp = false;
   #opens = 0;
+  /** The ledger that is open has folded everything that was durable when it was opened. */
+  #settled = false;
   #last: { readonly state: AccountantState; readonly totals: Totals; readonly atMs: number } | undefined;
 
   private constructor(options: AccountantOptions) {
     this.#options = options;
     this.#directory = journalDirectory(options.dataDir);
-    this.#openedMs = options.world.monoMs();
+    this.#openedMs = options.world.wallMs();
   }
 
   /** Does not fail: what keeps it from working shows in `snapshot` and is tried again by `step`. */
@@ -142,7 +144,7 @@ export class Accountant {
 
   #look(): { readonly state: AccountantState; readonly totals: Totals } {
     const folding = this.#folding;
-    if (folding === undefined) return this.#withoutLedger();
+    if (folding === undefined || (!this.#settled && this.#last !== undefined)) return this.#withoutLedger();
     const lag = folding.lag();
     let foldedRecords = 0;
     let corruptRanges = 0;
@@ -161,14 +163,15 @@ export class Accountant {
       unjournaledShares: folding.totals.unjournaledShares,
       problem: oneSentence([this.#sealProblem, ...folding.problems()]),
     };
-    this.#last = { state, totals: folding.totals, atMs: this.#options.world.monoMs() };
-    return this.#last;
+    const found = { state, totals: folding.totals, atMs: this.#options.world.wallMs() };
+    if (this.#settled) this.#last = found;
+    return found;
   }
 
-  /** What was counted before the ledger failed, and since when nothing has been added to it. */
+  /** What was counted before the ledger failed, and since when nothing has been added to it, by the clock of the journal's records. */
   #withoutLedger(): { readonly state: AccountantState; readonly totals: Totals } {
     const { state, totals, atMs } = this.#last ?? { state: NOTHING, totals: new Totals(), atMs: this.#openedMs };
-    const lagMs = state.lagMs + Math.max(0, Math.round(this.#options.world.monoMs() - atMs));
+    const lagMs = state.lagMs + Math.max(0, this.#options.world.wallMs() - atMs);
     return { state: { ...state, pid: process.pid, caughtUp: this.#caughtUp, opens: this.#opens, lagMs, problem: this.#storeProblem }, totals };
   }
 
@@ -202,9 +205,8 @@ export class Accountant {
       const watch = this.#watch(store);
       const folding = new Folding(store, world, limits, (deltas) => watch?.committed(deltas, world.wallMs()));
       this.#leases = watch;
-      // It may be an older copy of what was open before.
-      this.#caughtUp = false;
-      this.#opens += 1;
+      // It may be an older copy of what was open before: shown is that, until this one has come as far.
+      this.#settled = false;
       return folding;
     } catch (error) {
       store.close();
@@ -234,6 +236,8 @@ export class Accountant {
     if (folding.write() || !folding.drained) return read + 1;
     // Also under steady load: all that was durable when this step looked is folded and committed.
     this.#caughtUp = true;
+    if (!this.#settled) this.#opens += 1;
+    this.#settled = true;
     return read;
   }
 
