@@ -92,6 +92,7 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   process.on('disconnect', () => void end());
   // Ctrl-C and service managers signal the whole group; the supervisor says when to stop.
   process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => undefined);
   send({ type: 'ready' });
   turn();

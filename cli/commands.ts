@@ -13,6 +13,7 @@ import { machines } from './machines.ts';
 import type { CommandSpec, OptionSpec, ParsedOptions } from './options.ts';
 import { drain, restart } from './processes.ts';
 import { rebuild } from './rebuild.ts';
+import { reload } from './reload.ts';
 import { reconcile } from './reconcile.ts';
 import { start } from './start.ts';
 import { statement } from './statement.ts';
@@ -271,6 +272,15 @@ export const COMMANDS: readonly Command[] = [
     notes:
       'The JSON holds notifyParams, extranonce1, extranonce2, ntime, nonce, versionBits, versionMask and optionally difficulty. Exit code 1 when it cannot be read.',
     run: explain,
+  },
+  {
+    name: 'reload',
+    summary: 'Read the configuration again and follow it, without closing a session that need not close.',
+    argument: '',
+    options: { ...INSTANCE, json: JSON_OUTPUT },
+    examples: ['weighbridge reload --config weighbridge.yaml', 'weighbridge reload --data ./data --json'],
+    notes: 'Reads the file that the instance was started with; SIGHUP to the instance does the same. A configuration with a problem changes nothing.',
+    run: reload,
   },
   {
     name: 'restart',

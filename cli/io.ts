@@ -12,6 +12,8 @@ export interface Io {
   readStdin(): Promise<string>;
   /** Calls `handle` on SIGINT and SIGTERM. */
   onSignal(handle: () => void): void;
+  /** Calls `handle` on SIGHUP. */
+  onHangup(handle: () => void): void;
   readonly world: World;
 }
 

@@ -30,6 +30,7 @@ export function processIo(): Io {
       process.on('SIGINT', handle);
       process.on('SIGTERM', handle);
     },
+    onHangup: (handle) => void process.on('SIGHUP', handle),
     world: realWorld,
   };
 }

@@ -1,14 +1,17 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
-import { createLogger, logEvent, type LogTarget } from '../config/log.ts';
+import type { Loaded } from '../config/load.ts';
+import { createLogger, logEvent, type Logger, type LogTarget } from '../config/log.ts';
 import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
 import { loadForInstance, readConfig } from './instance.ts';
 import { EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
+import { reloadText } from './reload.ts';
 
 export async function start({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode> {
   const file = text['config'];
   if (file === undefined) throw usageError('Say which configuration: --config FILE; without one, `weighbridge demo` needs nothing.');
-  const config = readConfig(file, () => loadForInstance(file, io.world.wallMs()));
+  const reread = (): Loaded => loadForInstance(file, io.world.wallMs());
+  const config = readConfig(file, reread);
   const target: LogTarget = { kind: flags.has('pretty') ? 'pretty' : 'json' };
   const log = createLogger('supervisor', target);
   const interrupted = new AbortController();
@@ -22,8 +25,11 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
     interrupted.abort();
     void supervisor?.stop();
   });
+  io.onHangup(() => {
+    if (supervisor !== undefined) followConfiguration(supervisor, log);
+  });
   try {
-    supervisor = await startSupervisor({ config, world: io.world, log, childLog: target, signal: interrupted.signal });
+    supervisor = await startSupervisor({ config, world: io.world, log, childLog: target, reread, signal: interrupted.signal });
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error;
     logEvent(log, 'stopped', {}, 'Stopped before machines could connect.');
@@ -35,4 +41,12 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
   await supervisor.stopped;
   logEvent(log, 'stopped');
   return EXIT.ok;
+}
+
+/** What SIGHUP does; its outcome goes to the log. */
+function followConfiguration(supervisor: Supervisor, log: Logger): void {
+  supervisor.reload().then(
+    (reloaded) => logEvent(log, 'configuration changed', {}, reloadText(reloaded)),
+    (error: unknown) => logEvent(log, 'configuration refused', {}, error instanceof Error ? error.message : String(error)),
+  );
 }

@@ -15,6 +15,8 @@ export const LOG_EVENTS = {
   'child failed': ['error', 'A process says why it cannot go on; it is tried again.'],
   'child killed': ['warn', 'A process did not end in time at a stop and was killed. Nothing that was answered is lost.'],
   'process replaced': ['info', 'A new proxy process listens; the machines of the old one are moved to it over `overMs`.'],
+  'configuration changed': ['info', 'A reload: what changed, or in a proxy process how many machines work by another route (`rerouted`) or have to leave (`leaving`).'],
+  'configuration refused': ['error', 'A reload changed nothing, because the file has a problem or asks for what needs a new start; `msg` says what.'],
   'unknown message': ['warn', 'Processes of different versions run together: restart the instance.'],
 
   // Pools and links.

@@ -18,6 +18,7 @@ export const CLOSE_REASONS = [
   'resumed on a new connection',
   'its extranonce does not fit the pools left',
   'moved to another process',
+  'the configuration has no place for it',
   'other',
 ] as const;
 type CloseReason = (typeof CLOSE_REASONS)[number];

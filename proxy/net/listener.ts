@@ -7,7 +7,7 @@ import { LineSplitter } from '../protocol/lines.ts';
 import type { Farm } from '../session/farm.ts';
 import type { Session } from '../session/session.ts';
 import type { Now } from '../session/sink.ts';
-import type { Door } from './doors.ts';
+import { doorsOf, type Door } from './doors.ts';
 
 const KEEP_ALIVE_MS = 60_000;
 /** The system may hold this many connections that we have not accepted yet: a whole hall coming back at once. */
@@ -46,7 +46,9 @@ export class Listeners {
   private readonly connections = new Map<Session, Connection>();
   private dirty: Connection[] = [];
   private stopping = false;
-  private readonly config: Config;
+  private config: Config;
+  /** Which addresses are of which site, by the key of the door. */
+  private readonly filters = new Map<string, readonly SiteFilter[]>();
   private readonly farm: Farm;
   private readonly now: () => Now;
   private readonly afterEvent: () => void;
@@ -63,17 +65,35 @@ export class Listeners {
 
   /** Takes connections from a socket that the supervisor has bound; resolves to the addresses, rejects with a sentence. */
   open(door: Door, handle: object, port: number): Promise<{ site: string; address: string }[]> {
-    const { host } = door;
-    const filters = door.sites.map((site) => filterOf(site, this.config.sites[site]?.from ?? []));
-    const listener = `${host}:${port}`;
+    const { host, key } = door;
+    this.filters.set(key, this.filtersOf(door));
+    const listener = `${host}:${door.port}`;
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, filters, listener));
+      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => this.accept(socket, this.filters.get(key) ?? [], listener));
       server.once('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${error.message}; choose another address in sites.*.listen`)));
       server.listen(handle, BACKLOG, () => {
-        resolve(filters.map(({ site }) => ({ site, address: `${host.includes(':') ? `[${host}]` : host}:${port}` })));
+        resolve(door.sites.map((site) => ({ site, address: `${host.includes(':') ? `[${host}]` : host}:${port}` })));
       });
-      this.servers.set(door.key, server);
+      this.servers.set(key, server);
     });
+  }
+
+  private filtersOf({ sites }: Door): SiteFilter[] {
+    return sites.map((site) => filterOf(site, this.config.sites[site]?.from ?? []));
+  }
+
+  /** From now on with these sites and limits; doors that are not wanted any more are let go of. */
+  reconfigure(config: Config): void {
+    this.config = config;
+    const wanted = new Map(doorsOf(config.sites).map((door) => [door.key, door]));
+    for (const [key, server] of this.servers) {
+      const door = wanted.get(key);
+      if (door !== undefined) this.filters.set(key, this.filtersOf(door));
+      else {
+        server.close();
+        this.servers.delete(key);
+      }
+    }
   }
 
   private countClose(reason: string): void {

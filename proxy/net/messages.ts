@@ -1,9 +1,11 @@
 /** What the supervisor, the proxy processes and the accountant say to each other over Node's own IPC channel (JSON, so no bigint). */
+import type { Config } from '../../config/schema.ts';
 import type { HistogramSnapshot } from '../../config/timing.ts';
 import type { VitalsSnapshot } from '../../config/vitals.ts';
 import type { LeaseFigures } from '../../accounting/leases/watch.ts';
 import type { LedgerSeries } from '../../accounting/series.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
+import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Trouble } from '../session/trust.ts';
 import type { CounterName } from '../session/sink.ts';
 import type { LinkState } from '../session/states.ts';
@@ -120,6 +122,10 @@ export type ToProxy =
   | { readonly type: 'room'; readonly room: number }
   /** Sessions at the other processes by remote address; to be answered with those here. Addresses with fewer than `least` are left out. */
   | { readonly type: 'hosts'; readonly least: number; readonly elsewhere: Readonly<Record<string, number>> }
+  /** Put this configuration in force; doors follow. */
+  | { readonly type: 'configure'; readonly config: Config }
+  /** Say what became of the sessions by the last configuration; all doors have come. */
+  | { readonly type: 'outcome'; readonly request: number }
   /** This session's machine is with another process now. */
   | { readonly type: 'taken'; readonly sessionId: string }
   /** Take no more connections, close those that are open evenly over `overMs`, then say so. */
@@ -135,6 +141,7 @@ export type FromProxy =
   /** Connections at present, and whether more are taken: whenever that has changed, many times a second. */
   | { readonly type: 'sessions'; readonly sessions: number; readonly accepts: boolean }
   | { readonly type: 'hosts'; readonly hosts: Readonly<Record<string, number>> }
+  | { readonly type: 'configured'; readonly request: number; readonly outcome: Reconfigured }
   /** A machine came here with a session of another run. */
   | { readonly type: 'brought'; readonly sessionId: string }
   /** No session is left, and no pool owes a verdict. */

@@ -1,6 +1,7 @@
 /** Entry point of a proxy process: forked by the supervisor, ends with it. */
 import type { Config } from '../../config/schema.ts';
 import { realWorld } from '../../config/world.ts';
+import type { Reconfigured } from '../session/reconfigure.ts';
 import { ensureHostId, sentenceOf } from './instance.ts';
 import { createChildLogger, logEvent } from '../../config/log.ts';
 import type { FromProxy, ToProxy } from './messages.ts';
@@ -42,6 +43,8 @@ async function main(): Promise<void> {
       },
     );
   };
+  let started: Promise<{ site: string; address: string }[]> = Promise.resolve([]);
+  let configured: Promise<Reconfigured> = Promise.resolve({ rerouted: 0, leaving: 0 });
   const hear = (message: ToProxy, handle: { close(): void }): void => {
     switch (message.type) {
       case 'stop':
@@ -51,11 +54,16 @@ async function main(): Promise<void> {
       case 'debug':
         return proxy.debug(message.worker, message.forMs);
       case 'door':
-        return proxy.door(message.key, { handle, port: message.port });
+        return proxy.gate.door(message.key, { handle, port: message.port });
       case 'room':
-        return proxy.room(message.room);
+        return proxy.gate.room(message.room);
       case 'hosts':
         return void tell({ type: 'hosts', hosts: proxy.hosts(message.elsewhere, message.least) });
+      case 'configure':
+        configured = started.then(() => proxy.reconfigure(message.config));
+        return;
+      case 'outcome':
+        return void configured.then((outcome) => tell({ type: 'configured', request: message.request, outcome }));
       case 'taken':
         return proxy.taken(message.sessionId);
       case 'drain':
@@ -71,7 +79,8 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
 
-  const addresses = await proxy.start();
+  started = proxy.start();
+  const addresses = await started;
   // At once: the supervisor counts what this process holds from its first report on.
   await tell({ type: 'snapshot', snapshot: proxy.snapshot() });
   await tell({ type: 'listening', addresses });

@@ -14,11 +14,12 @@ import { leaseTermsFacts } from '../../accounting/leases/terms.ts';
 import type { Admission, Fact, Unadmitted } from '../session/facts.ts';
 import { Farm } from '../session/farm.ts';
 import type { Link } from '../session/link.ts';
+import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Run } from '../session/run.ts';
 import type { Session } from '../session/session.ts';
 import type { Learnt, Now, Sink } from '../session/sink.ts';
 import { Dialer } from './dialer.ts';
-import { doorsOf } from './doors.ts';
+import { Gate } from './gate.ts';
 import { Listeners } from './listener.ts';
 import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { ProxyFiles } from './proxy-files.ts';
@@ -31,8 +32,6 @@ const TICK_MS = 1000;
 /** A crash forgets this much of how far splits had come: a machine's work of some seconds. */
 const SPLITS_KEPT_MS = 10_000;
 const DRAIN_STEP_MS = 50;
-/** How often changes in the number of sessions are told. */
-const COUNT_MS = 20;
 
 /** What the supervisor gives a process besides the configuration. */
 export interface Identity {
@@ -54,11 +53,6 @@ export interface ProxyProcessOptions {
   readonly onBrought: (sessionId: string) => void;
 }
 
-interface HandedDoor {
-  readonly handle: { close(): void };
-  readonly port: number;
-}
-
 export class ProxyProcess implements Sink {
   readonly uuid: string;
   private readonly options: ProxyProcessOptions;
@@ -67,6 +61,8 @@ export class ProxyProcess implements Sink {
   private readonly learnt: Map<string, Learnt>;
   private readonly farm: Farm;
   private readonly listeners: Listeners;
+  /** What it takes connections from. */
+  readonly gate: Gate;
   private readonly dialer: Dialer;
   private readonly admissions: Admissions;
   private readonly vitals: Vitals;
@@ -74,12 +70,6 @@ export class ProxyProcess implements Sink {
   private ticking: Timer | undefined;
   private keeping: Timer | undefined;
   private stopped = false;
-  private listening = false;
-  private counting: Timer | undefined;
-  private counted = { sessions: 0, accepts: false };
-  private roomFor = Number.POSITIVE_INFINITY;
-  private readonly doors = new Map<string, HandedDoor>();
-  private doorCame: () => void = () => undefined;
   /** Only while debug lines are wanted. */
   private watch: Watch | undefined;
 
@@ -91,10 +81,17 @@ export class ProxyProcess implements Sink {
     this.files = new ProxyFiles(config.data, options.identity.process);
     this.learnt = this.files.readLearnt();
     this.farm = new Farm({ config, random: world.random, sink: this, run: options.identity.run, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
-    this.listeners = new Listeners(config, this.farm, world, () => this.flush(), () => this.leaveToOthers());
+    this.listeners = new Listeners(config, this.farm, world, () => this.flush(), () => this.gate.leaveToOthers());
+    this.gate = this.makeGate();
     this.admissions = this.openAdmissions();
     this.vitals = new Vitals(world);
     this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
+  }
+
+  private makeGate(): Gate {
+    const { config, world, onSessions } = this.options;
+    const sessions = (): number => this.farm.state.sessions.size;
+    return new Gate({ sites: config.sites, world, listeners: this.listeners, sessions, onSessions, onProblem: (why) => this.log('listener not opened again', { why }) });
   }
 
   private openAdmissions(): Admissions {
@@ -150,56 +147,7 @@ export class ProxyProcess implements Sink {
     });
     this.keeping = world.every(SPLITS_KEPT_MS, () => this.keepSplits());
     await this.firstPool();
-    return this.listen();
-  }
-
-  /** A bound socket has come from the supervisor: to take connections from as soon as pools are known. */
-  door(key: string, handed: HandedDoor): void {
-    const door = this.listening ? doorsOf(this.options.config.sites).find((each) => each.key === key) : undefined;
-    if (!this.listening) {
-      this.doors.set(key, handed);
-      this.doorCame();
-    } else if (door === undefined || this.listeners.accepts(key) || this.farm.state.sessions.size >= this.roomFor) {
-      handed.handle.close();
-    } else {
-      this.listeners.open(door, handed.handle, handed.port).catch((error: unknown) => this.log('listener not opened again', { why: String(error) }));
-      this.count();
-    }
-  }
-
-  private async listen(): Promise<{ site: string; address: string }[]> {
-    const addresses: { site: string; address: string }[] = [];
-    for (const door of doorsOf(this.options.config.sites)) {
-      while (!this.doors.has(door.key)) await new Promise<void>((resolve) => (this.doorCame = resolve));
-      if (this.stopped) return [];
-      const { handle, port } = this.doors.get(door.key)!;
-      addresses.push(...(await this.listeners.open(door, handle, port)));
-    }
-    this.listening = true;
-    this.leaveToOthers();
-    this.counting = this.options.world.every(COUNT_MS, () => this.count());
-    return addresses;
-  }
-
-  /** Tells the supervisor when the number of sessions has changed, or whether more are taken. */
-  private count(): void {
-    const { size } = this.farm.state.sessions;
-    const accepts = doorsOf(this.options.config.sites).every(({ key }) => this.listeners.accepts(key));
-    if (size === this.counted.sessions && accepts === this.counted.accepts) return;
-    this.counted = { sessions: size, accepts };
-    this.options.onSessions(size, accepts);
-  }
-
-  /** Takes connections up to so many sessions; what comes beyond is for the other processes, until doors come again. */
-  room(sessions: number): void {
-    this.roomFor = sessions;
-    this.leaveToOthers();
-  }
-
-  private leaveToOthers(): void {
-    if (this.farm.state.sessions.size < this.roomFor || !this.listening) return;
-    this.listeners.stopAccepting();
-    this.count();
+    return this.gate.open();
   }
 
   private async firstPool(): Promise<void> {
@@ -222,12 +170,12 @@ export class ProxyProcess implements Sink {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
+    this.gate.stop();
     this.listeners.stopTaking();
     this.dialer.stopTaking();
     this.ticking?.cancel();
     this.keeping?.cancel();
     this.keepSplits();
-    this.counting?.cancel();
     this.farm.stop(this.now());
     await this.writer.close();
     this.flush();
@@ -245,9 +193,20 @@ export class ProxyProcess implements Sink {
     }
   }
 
+  /** Puts another configuration in force; sockets for what it listens on besides come by themselves. */
+  reconfigure(config: Config): Reconfigured {
+    const now = this.now();
+    this.listeners.reconfigure(config);
+    this.gate.reconfigure(config.sites);
+    const outcome = this.farm.reconfigure(config, leaseTermsFacts(config, now.wallMs), now);
+    this.flush();
+    this.log('configuration changed', { ...outcome });
+    return outcome;
+  }
+
   /** Takes no more connections and closes those that are open evenly over `overMs`; resolves when none is left. */
   drain(overMs: number): Promise<void> {
-    this.listeners.stopAccepting();
+    this.gate.shut();
     const { world } = this.options;
     const drain = this.farm.beginDrain(overMs, this.now());
     return new Promise((resolve) => {

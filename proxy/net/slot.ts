@@ -1,7 +1,9 @@
 /** One of the places for a proxy process: the process in it, started again when it crashes, and what it last reported. */
 import type { LogEvent } from '../../config/log-events.ts';
+import type { Config } from '../../config/schema.ts';
 import type { World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
+import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Run } from '../session/run.ts';
 import { Child, type ChildEvents, type ChildHandle } from './child.ts';
 import type { OpenDoor } from './doors.ts';
@@ -10,6 +12,8 @@ import type { DebugOrder, FromProxy, MachineSnapshot, ProxySnapshot, ToProxy } f
 import { Requests } from './requests.ts';
 
 const ANSWER_LIMIT_MS = 2_000;
+/** Every session of a process is looked at. */
+const CONFIGURE_LIMIT_MS = 10_000;
 /** Snapshots come every second; a process silent for this long is not well. */
 export const PROCESS_SILENT_MS = 5_000;
 
@@ -54,6 +58,7 @@ export class Slot {
   #listening: readonly Address[] = [];
   readonly #options: SlotOptions;
   readonly #machines: Requests<readonly MachineSnapshot[]>;
+  readonly #configurations: Requests<Reconfigured>;
   #snapshot: ProxySnapshot | undefined;
   #snapshotMonoMs = 0;
   #run: Run | undefined;
@@ -65,6 +70,7 @@ export class Slot {
     this.#options = options;
     this.number = options.number;
     this.#machines = new Requests(options.world, ANSWER_LIMIT_MS);
+    this.#configurations = new Requests(options.world, CONFIGURE_LIMIT_MS);
     this.child = new Child({
       name: options.name,
       world: options.world,
@@ -148,6 +154,14 @@ export class Slot {
     return this.#machines.ask((request) => this.send({ type: 'machines', request }));
   }
 
+  /** Puts another configuration in force; undefined when the process does not answer: it then ends or has ended, and starts with it. */
+  configure(config: Config): Promise<Reconfigured | undefined> {
+    this.send({ type: 'configure', config });
+    this.#sendDoors(this.child);
+    // Messages keep their order: when this one is answered, the process listens.
+    return this.#configurations.ask((request) => this.send({ type: 'outcome', request }));
+  }
+
   /** Takes the machines away over `overMs` and ends the process; resolves when it is gone. It is not started again. */
   async drain(overMs: number, stopLimitMs: number, graceMs: number): Promise<void> {
     this.#intent = 'drain';
@@ -165,6 +179,7 @@ export class Slot {
   /** Nobody waits for its answers any more. */
   abandon(): void {
     this.#machines.abandon();
+    this.#configurations.abandon();
   }
 
   #hear(message: FromProxy): void {
@@ -186,6 +201,9 @@ export class Slot {
         return;
       case 'machines':
         this.#machines.answer(message.request, message.machines);
+        return;
+      case 'configured':
+        this.#configurations.answer(message.request, message.outcome);
         return;
       case 'hosts':
         this.hosts = message.hosts;
@@ -215,7 +233,7 @@ export class Slot {
     this.sessions = 0;
     this.#accepts = true;
     this.#room = Number.POSITIVE_INFINITY;
-    this.#machines.abandon();
+    this.abandon();
     this.#drained();
     this.#options.onChange();
   }

@@ -3,6 +3,7 @@ import { logEvent, type Logger } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
+import type { Reconfigured } from '../session/reconfigure.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
 import { Debugging } from './debugging.ts';
 import { Doors } from './doors.ts';
@@ -56,17 +57,19 @@ export interface Replaced {
 }
 
 export interface SlotsOptions {
+  /** At the start. */
   readonly config: Config;
   readonly count: number;
   readonly world: World;
   readonly log: Logger;
   /** Told of every report of a process, with its name in metrics. */
   readonly onReport: (name: string, snapshot: ProxySnapshot) => void;
-  readonly spawn: (identity: Identity, events: ChildEvents) => ChildHandle;
+  readonly spawn: (config: Config, identity: Identity, events: ChildEvents) => ChildHandle;
 }
 
 export class Slots {
   readonly #options: SlotsOptions;
+  #config: Config;
   readonly #doors = new Doors();
   readonly #runs: Runs;
   /** By number; one that is being replaced is in `#leaving`. */
@@ -81,6 +84,7 @@ export class Slots {
 
   constructor(options: SlotsOptions) {
     this.#options = options;
+    this.#config = options.config;
     this.#debugging = new Debugging(options.world);
     this.#runs = new Runs(options.config.data, options.world.random, () => options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => this.#newSlot(index + 1));
@@ -92,7 +96,7 @@ export class Slots {
       number,
       name: count === 1 ? 'proxy process' : `proxy process ${number}`,
       world,
-      spawn: (run, events) => spawn({ process: number, run }, events),
+      spawn: (run, events) => spawn(this.#config, { process: number, run }, events),
       takeRun: () => this.#runs.take(),
       endRun: (run) => this.#runs.end(run),
       doors: () => this.#doors.list(),
@@ -111,7 +115,7 @@ export class Slots {
 
   /** Binds the listeners and starts every process; resolves when all of them listen. Rejects with InstanceError. */
   async start(): Promise<void> {
-    await this.#doors.open(this.#options.config.sites);
+    await this.#doors.open(this.#config.sites);
     if (this.#stopped) return;
     await Promise.all(this.#slots.map((slot) => slot.start(START_LIMIT_MS)));
     if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => this.#shareHosts());
@@ -130,7 +134,10 @@ export class Slots {
 
   /** Where machines connect; empty when no process listens. */
   get listening(): readonly Address[] {
-    return this.#slots.find((slot) => slot.listening.length > 0)?.listening ?? [];
+    if (!this.#slots.some(({ state }) => state === 'serving')) return [];
+    return this.#doors.list().flatMap(({ door, port }) =>
+      door.sites.map((site) => ({ site, address: `${door.host.includes(':') ? `[${door.host}]` : door.host}:${port}` })),
+    );
   }
 
   get restarts(): number {
@@ -199,7 +206,7 @@ export class Slots {
   /** Each process is to count the sessions an address has at the others towards its limit. */
   #shareHosts(): void {
     const slots = this.#all;
-    const { sessionsPerAddressMax } = this.#options.config.limits;
+    const { sessionsPerAddressMax } = this.#config.limits;
     const least = Math.min(HOSTS_LEAST_MAX, Math.max(1, Math.floor(sessionsPerAddressMax / (4 * slots.length))));
     for (const slot of slots) {
       const elsewhere: Record<string, number> = {};
@@ -212,6 +219,22 @@ export class Slots {
 
   #brought(to: number, sessionId: string): void {
     for (const slot of this.#all) if (slot.number !== to || this.#leaving.has(slot)) slot.send({ type: 'taken', sessionId });
+  }
+
+  /**
+   * Puts another configuration in force in every process. Rejects with InstanceError, and nothing has changed, when an address it
+   * wants to listen on cannot be had.
+   */
+  configure(config: Config): Promise<Reconfigured> {
+    return this.#exclusively('reload', async () => {
+      await this.#doors.open(config.sites);
+      this.#config = config;
+      const outcomes = await Promise.all(this.#slots.filter(({ child }) => child.running).map((slot) => slot.configure(config)));
+      this.#doors.keepOnly(config.sites);
+      this.#balance();
+      const given = outcomes.filter((outcome) => outcome !== undefined);
+      return { rerouted: given.reduce((sum, each) => sum + each.rerouted, 0), leaving: given.reduce((sum, each) => sum + each.leaving, 0) };
+    });
   }
 
   /**

@@ -26,10 +26,22 @@ export interface InstanceStatus {
   readonly accountant: AccountantSnapshot | undefined;
 }
 
+/** What a new configuration has changed. */
+export interface Reloaded {
+  /** `now`: it holds; otherwise it will in processes that start from now on. */
+  readonly changes: readonly { readonly path: string; readonly sentence: string; readonly now: boolean }[];
+  /** The accountant was started again for it. */
+  readonly accountant: boolean;
+  /** Machines that work by another route than before, and those that have to leave. */
+  readonly rerouted: number;
+  readonly leaving: number;
+}
+
 export type ControlRequest =
   | { readonly type: 'status' }
   | { readonly type: 'machines' }
   | DebugOrder
+  | { readonly type: 'reload' }
   /** Replaces processes one by one; all of them without `process`. */
   | { readonly type: 'restart'; readonly process: number | undefined; readonly overMs: number }
   /** Empties and ends one process, or without `process` the instance. */
@@ -40,6 +52,7 @@ export interface ControlAnswers {
   readonly status: InstanceStatus;
   readonly machines: readonly MachineSnapshot[];
   readonly debug: { readonly worker: string };
+  readonly reload: Reloaded;
   /** When all are replaced. */
   readonly restart: readonly Replaced[];
   /** When no machine is left; the connection ends when the instance has, if that was meant. */

@@ -1,5 +1,7 @@
 /** The supervisor: starts, watches, restarts and stops the proxy processes and the accountant, and answers for them. */
 import { availableParallelism } from 'node:os';
+import { changesBetween, concernsAccountant } from '../../config/changes.ts';
+import type { Loaded } from '../../config/load.ts';
 import { childLogEnvironment, logEvent, type Logger, type LogTarget } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
@@ -14,7 +16,7 @@ import { Scrapes } from './scrape.ts';
 import type { Address } from './slot.ts';
 import { Slots } from './slots.ts';
 import { configEnvironment, identityEnvironment, ownModules, spawnFork, withoutPasswords } from './spawn.ts';
-import type { ControlReply, ControlRequest, InstanceStatus } from './status.ts';
+import type { ControlReply, ControlRequest, InstanceStatus, Reloaded } from './status.ts';
 import { version } from './version.ts';
 
 /** Hosts that share a ledger see each other's machines with this delay. */
@@ -27,6 +29,8 @@ export interface SupervisorOptions {
   readonly config: Config;
   readonly world: World;
   readonly log: Logger;
+  /** Reads the configuration file again; left out where there is none. */
+  readonly reread?: () => Loaded;
   /** Ends a start that is still going on. */
   readonly signal?: AbortSignal;
   /** Where the children log; JSON lines on standard output by default. */
@@ -42,6 +46,8 @@ export interface Supervisor {
   status(): Promise<InstanceStatus>;
   /** Live machines; undefined when no proxy process answers within 2 s. */
   machines(): Promise<readonly MachineSnapshot[] | undefined>;
+  /** Reads the configuration again and follows it. Rejects with InstanceError, with nothing changed, when that is not possible. */
+  reload(): Promise<Reloaded>;
   /** Stops everything in less than 2 s. Idempotent. */
   stop(): Promise<void>;
   /** Settles when the instance has stopped, whoever asked for it. */
@@ -76,6 +82,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
 class RunningInstance implements Supervisor {
   readonly #options: SupervisorOptions;
+  /** In force now. */
+  #config: Config;
   readonly #lock: InstanceLock;
   readonly #host: string;
   readonly #startedMs: number;
@@ -96,6 +104,7 @@ class RunningInstance implements Supervisor {
   constructor(options: SupervisorOptions, lock: InstanceLock, host: string) {
     const { world, config, log } = options;
     this.#options = options;
+    this.#config = config;
     this.#lock = lock;
     this.#host = host;
     this.#startedMs = world.wallMs();
@@ -113,12 +122,12 @@ class RunningInstance implements Supervisor {
       world,
       log,
       onReport: (name, snapshot) => this.#scrapes.totals.proxy(name, snapshot),
-      spawn: (identity, events) => spawnFork({ module: modules.proxy, env: { ...env, ...configEnvironment(config), ...identityEnvironment(identity) } }, events),
+      spawn: (current, identity, events) => spawnFork({ module: modules.proxy, env: { ...env, ...configEnvironment(current), ...identityEnvironment(identity) } }, events),
     });
     this.#accountant = new Child({
       name: 'accountant',
       world,
-      spawn: (events) => spawnFork({ module: modules.accountant, env: { ...env, ...configEnvironment(withoutPasswords(config)) } }, events),
+      spawn: (events) => spawnFork({ module: modules.accountant, env: { ...env, ...configEnvironment(withoutPasswords(this.#config)) } }, events),
       onMessage: (message) => this.#fromAccountant(message as FromAccountant),
       onCrash: (sentence) => this.#accountantCrashed(sentence),
     });
@@ -155,7 +164,7 @@ class RunningInstance implements Supervisor {
       if (signal?.aborted === true) return abort();
       this.#accountant.start();
       this.#slots.start().then(resolve, reject);
-      if (this.#options.config.redis !== undefined) this.#sharing = world.every(SHARE_MACHINES_MS, () => void this.#shareMachines());
+      this.#sharing = world.every(SHARE_MACHINES_MS, () => void this.#shareMachines());
     }).finally(() => {
       this.#failStart = undefined;
     });
@@ -192,6 +201,7 @@ class RunningInstance implements Supervisor {
 
   /** Other hosts see this one's machines through the accountant, which publishes. */
   async #shareMachines(): Promise<void> {
+    if (this.#config.redis === undefined) return;
     const machines = await this.machines();
     if (machines !== undefined) this.#accountant.send({ type: 'machines', machines } satisfies ToAccountant);
   }
@@ -201,7 +211,8 @@ class RunningInstance implements Supervisor {
   }
 
   async status(): Promise<InstanceStatus> {
-    const { config, world } = this.#options;
+    const { world } = this.#options;
+    const config = this.#config;
     const accountant = await this.#accountantSnapshot();
     const slots = this.#slots;
     return {
@@ -259,6 +270,8 @@ class RunningInstance implements Supervisor {
       case 'debug':
         this.#slots.debug(request);
         return { ok: true, value: { worker: request.worker } };
+      case 'reload':
+        return { ok: true, value: await this.reload() };
       case 'restart':
         return { ok: true, value: await this.#slots.restart(this.#slots.numbers(request.process), request.overMs) };
       case 'drain': {
@@ -272,6 +285,24 @@ class RunningInstance implements Supervisor {
         this.#options.world.after(20, () => void this.stop());
         return { ok: true, value: { pid: process.pid } };
     }
+  }
+
+  async reload(): Promise<Reloaded> {
+    const { log, reread } = this.#options;
+    if (reread === undefined) throw new InstanceError('This instance was not started from a configuration file; start it with --config.');
+    const after = readAnew(reread);
+    const changes = changesBetween(this.#config, after);
+    const fixed = changes.filter(({ when }) => when === 'with a new instance');
+    if (fixed.length > 0) {
+      const remedy = 'Nothing was changed. Stop the instance and start it again for that, or take it back.';
+      throw new InstanceError([...fixed.map(({ sentence }) => `Cannot be changed while the instance runs: ${sentence}`), remedy].join('\n'));
+    }
+    const outcome = changes.length === 0 ? { rerouted: 0, leaving: 0 } : await this.#slots.configure(after);
+    this.#config = after;
+    for (const { sentence } of changes) logEvent(log, 'configuration changed', {}, sentence);
+    const accountant = concernsAccountant(changes);
+    if (accountant) await this.#accountant.restart(STOP_LIMIT_MS);
+    return { changes: changes.map(({ path, sentence, when }) => ({ path, sentence, now: when === 'now' })), accountant, ...outcome };
   }
 
   stop(): Promise<void> {
@@ -305,4 +336,12 @@ class RunningInstance implements Supervisor {
     this.#control?.close();
     this.#http?.close();
   }
+}
+
+/** A configuration that is right as a whole; its first problems as an InstanceError otherwise. */
+function readAnew(reread: () => Loaded): Config {
+  const { config, problems } = reread();
+  if (config !== undefined) return config;
+  const lines = problems.map(({ path, line, message }) => `${line === undefined ? '' : `line ${line}: `}${path} ${message}`.trim());
+  throw new InstanceError(['The configuration is not right, and nothing was changed:', ...lines].join('\n'));
 }

@@ -2,6 +2,7 @@
  * The routing between machines and pools: events in, effects out through the `Sink`. One instance per proxy process.
  * `miners.ts` handles what machines say, `pools.ts` what pools say; they share the state in `state.ts`.
  */
+import type { Config } from '../../config/schema.ts';
 import type { DownstreamMessage } from '../protocol/downstream.ts';
 import type { UpstreamMessage } from '../protocol/upstream.ts';
 import { Delivery } from './delivery.ts';
@@ -16,6 +17,7 @@ import { liveFacts } from './live-facts.ts';
 import { Miners } from './miners.ts';
 import { Placement } from './placement.ts';
 import { Pools } from './pools.ts';
+import { reconfigure, type Reconfigured } from './reconfigure.ts';
 import type { Session } from './session.ts';
 import type { Now } from './sink.ts';
 import type { Splitting } from './splitting.ts';
@@ -55,6 +57,15 @@ export class Farm {
   leases(leases: readonly LeaseTermsFact[], now: Now): void {
     this.state.now = now;
     journalTerms(this.state, leases);
+  }
+
+  /** Another configuration, and the leases it has, from this moment on. */
+  reconfigure(config: Config, leases: readonly LeaseTermsFact[], now: Now): Reconfigured {
+    this.state.now = now;
+    const outcome = reconfigure(this.state, config);
+    this.pools.reconfigure();
+    this.leases(leases, now);
+    return outcome;
   }
 
   /** Whether subscribing machines can be granted the right layout and mask: some pool of every site is known. */

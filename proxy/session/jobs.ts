@@ -17,19 +17,17 @@ export class Jobs {
   private readonly state: FarmState;
   private readonly delivery: Delivery;
   private readonly placement: Placement;
-  private readonly slotMax: number;
 
   constructor(state: FarmState, delivery: Delivery, placement: Placement) {
     this.state = state;
     this.delivery = delivery;
     this.placement = placement;
-    this.slotMax = slotBytesMax(state);
   }
 
   /** A link's first job makes it live; sessions without a live link come to it. */
   received(link: Link, message: NotifyMessage): void {
     const { state } = this;
-    const slotBytes = Math.min(this.slotMax, link.extranonce2Bytes);
+    const slotBytes = Math.min(slotBytesMax(state), link.extranonce2Bytes);
     const paddingBytes = link.extranonce2Bytes - slotBytes;
     const content = contentOf(link, message, paddingBytes);
     const job = this.add(link, message, content, slotBytes, paddingBytes);

@@ -34,8 +34,7 @@ const USELESS_LINES_MAX = 1000;
 
 export class Link {
   readonly number: number;
-  readonly outlet: Outlet;
-  readonly config: PoolConfig;
+  outlet: Outlet;
   readonly host: string;
   readonly port: number;
   state: LinkState = 'waiting';
@@ -69,7 +68,7 @@ export class Link {
   convention: Convention;
   /** The pool has accepted work that only this convention describes. */
   conventionShown: boolean;
-  private readonly bucket: TokenBucket;
+  private bucket: TokenBucket;
   private readonly sink: Sink;
   private readonly owner: LinkOwner;
 
@@ -77,7 +76,6 @@ export class Link {
     const { config } = outlet;
     this.number = number;
     this.outlet = outlet;
-    this.config = config;
     this.host = target.host;
     this.port = target.port;
     this.convention = config.convention === 'auto' ? 'replace' : config.convention;
@@ -89,6 +87,21 @@ export class Link {
 
   get pool(): string {
     return this.outlet.pool;
+  }
+
+  get config(): PoolConfig {
+    return this.outlet.config;
+  }
+
+  /** Options that need no new connection have changed. */
+  adjust(outlet: Outlet): void {
+    const { submitsPerSecondMax, convention } = outlet.config;
+    if (submitsPerSecondMax !== this.config.submitsPerSecondMax) this.bucket = new TokenBucket(submitsPerSecondMax, BURST_S);
+    if (convention !== this.config.convention) {
+      this.conventionShown = convention !== 'auto';
+      if (convention !== 'auto') this.convention = convention;
+    }
+    this.outlet = outlet;
   }
 
   /** Seconds after a job's ntime that the pool takes shares for. */

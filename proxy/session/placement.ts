@@ -66,7 +66,8 @@ export class Placement {
   private betterLink(session: Session, moves: Moves): Link | undefined {
     const { now, config, trust } = this.state;
     const { link: present } = session;
-    const onLive = present?.state === 'live' && trust.troubleOf(present) === undefined;
+    // A link that its route does not lead to any more is as good as a dead one.
+    const onLive = present?.state === 'live' && session.route?.pools.includes(present.pool) === true && trust.troubleOf(present) === undefined;
     if (onLive && this.isFirstChoice(session, present)) return undefined;
     const takes = (link: Link): boolean => {
       if (link === session.link) return true;
@@ -173,6 +174,10 @@ export class Placement {
     this.closeBudget = closesPerSecond;
     const moves: Moves = new Map();
     for (const session of state.sessions) {
+      if (session.leaving && this.closeBudget > 0) {
+        this.closeBudget -= 1;
+        closeSession(state, session, 'the configuration has no place for it');
+      }
       if (session.state !== 'mining') continue;
       const better = this.betterLink(session, moves);
       if (better !== undefined) this.plan(moves, session, better);

@@ -1,4 +1,5 @@
 /** How links live and die: dialling with back-off, time limits, and burying the dead once nobody can ask for their jobs. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatUrl } from '../protocol/upstream.ts';
 import type { Delivery } from './delivery.ts';
 import type { Jobs } from './jobs.ts';
@@ -21,7 +22,9 @@ const SPARE_MS = 600_000;
 
 /** A place for one link of an outlet, which is dialled again whenever it ends. */
 interface Slot {
-  readonly outlet: Outlet;
+  outlet: Outlet;
+  /** Reached as the configuration says no more: kept only until another link of its outlet lives. */
+  outdated: boolean;
   link: Link | undefined;
   attempts: number;
   nextDialMono: number;
@@ -30,6 +33,11 @@ interface Slot {
   target: { host: string; port: number };
   /** When its link was last seen with sessions, or needed for others. */
   neededMono: number;
+}
+
+/** What of a pool's options a connection is made with. */
+function reachOf({ url, user, password, difficulty, passwordDifficulty, versionMask }: Outlet['config']): unknown[] {
+  return [url, user, password, difficulty, passwordDifficulty, versionMask];
 }
 
 function statusOf({ dials, lastError }: Slot): { reconnects: number; lastError: string } {
@@ -63,14 +71,59 @@ export class Pools implements LinkOwner {
     }
   }
 
-  /** One more place for a link. */
-  private open(outlet: Outlet): void {
+  /** One more place for a link: the last of its outlet, or the first. */
+  private open(outlet: Outlet, where: 'push' | 'unshift' = 'push'): void {
     const { host, port } = outlet.config;
     const { monoMs } = this.state.now;
-    const slot: Slot = { outlet, link: undefined, attempts: 0, nextDialMono: monoMs, dials: 0, lastError: '', target: { host, port }, neededMono: monoMs };
+    const slot: Slot = { outlet, outdated: false, link: undefined, attempts: 0, nextDialMono: monoMs, dials: 0, lastError: '', target: { host, port }, neededMono: monoMs };
     const slots = this.slots.get(outlet.key);
     if (slots === undefined) this.slots.set(outlet.key, [slot]);
-    else slots.push(slot);
+    else slots[where](slot);
+  }
+
+  /**
+   * The configuration has changed. Links of pools that no route names end; where a pool is reached in another way, links of the
+   * new kind are made beside the old ones, which end when one of those lives: until then nobody is without work.
+   */
+  reconfigure(): void {
+    const { config, routes } = this.state;
+    const named = new Set(routes.flatMap((route) => route.pools));
+    for (const [key, slots] of this.slots) {
+      const { outlet } = slots[0]!;
+      const pool = named.has(outlet.pool) ? config.pools[outlet.pool] : undefined;
+      if (pool === undefined) {
+        this.slots.delete(key);
+        for (const { link } of slots) link?.end('no route names the pool any more');
+      } else if (!isDeepStrictEqual(pool, outlet.config)) {
+        this.change(slots, { ...outlet, config: pool, user: pool.user, password: pool.password });
+      }
+    }
+    for (const pool of named) {
+      if (this.slots.has(pool)) continue;
+      const { user, password } = config.pools[pool]!;
+      this.open({ key: pool, pool, config: config.pools[pool]!, user, password });
+    }
+    this.dialDue();
+  }
+
+  private change(slots: readonly Slot[], outlet: Outlet): void {
+    if (isDeepStrictEqual(reachOf(outlet.config), reachOf(slots[0]!.outlet.config))) {
+      for (const slot of slots) {
+        slot.outlet = outlet;
+        slot.link?.adjust(outlet);
+      }
+      return;
+    }
+    for (const slot of slots) slot.outdated = true;
+    this.open(outlet, 'unshift');
+  }
+
+  /** Links of the old kind end when one of the new kind lives, or by themselves. */
+  private closeOutdated(): void {
+    for (const slots of this.slots.values()) {
+      const replaced = slots.some(({ outdated, link }) => !outdated && link?.state === 'live');
+      for (const slot of slots.filter(({ outdated, link }) => outdated && (replaced || link === undefined))) this.close(slots, slots.indexOf(slot));
+    }
   }
 
   private slotOf(link: Link): Slot | undefined {
@@ -93,7 +146,7 @@ export class Pools implements LinkOwner {
   dialDue(): void {
     const { now, sink, links } = this.state;
     for (const slot of [...this.slots.values()].flat()) {
-      if (slot.link !== undefined || now.monoMs < slot.nextDialMono) continue;
+      if (slot.link !== undefined || slot.outdated || now.monoMs < slot.nextDialMono) continue;
       const link = new Link(this.nextLink, slot.outlet, slot.target, sink, this);
       this.nextLink += 1;
       slot.link = link;
@@ -122,11 +175,12 @@ export class Pools implements LinkOwner {
 
   private close(slots: Slot[], index: number): void {
     const [slot] = slots.splice(index, 1);
-    slot?.link?.end('no machine needs this link any more');
+    slot?.link?.end(slot.outdated ? 'the pool is reached in another way now' : 'no machine needs this link any more');
   }
 
   tick(): void {
     this.fitToSessions();
+    this.closeOutdated();
     this.dialDue();
     for (const link of [...this.state.links.values()]) {
       const overdue = this.overdue(link);

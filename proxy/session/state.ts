@@ -45,12 +45,13 @@ export interface ExpectedReturns {
 }
 
 export class FarmState {
-  readonly config: Config;
+  /** In force now; a new one replaces it whole. */
+  config: Config;
   readonly random: Random;
   readonly run: Run;
   readonly sink: Sink;
   readonly counters: Counters;
-  readonly routes: readonly Route[];
+  routes: readonly Route[];
   readonly book: JobBook;
   readonly replies: Replies;
   readonly prefixes: Prefixes;
@@ -78,7 +79,7 @@ export class FarmState {
   readonly ceilings = new Map<string, number>();
   readonly departed = new Departed();
   readonly measures = new Measures();
-  readonly splitting: Splitting;
+  splitting: Splitting;
   readonly trust = new Trust(this);
   /** The instant of the event being handled. */
   now: Now;

@@ -24,6 +24,7 @@ export async function run(args: readonly string[], options: { stdin?: string; no
     interactive: false,
     readStdin: () => Promise.resolve(options.stdin ?? ''),
     onSignal: () => undefined,
+    onHangup: () => undefined,
     world: { ...realWorld, wallMs: () => options.nowMs ?? NOON_MS },
   };
   const demo = (given: DemoOptions): Promise<void> => {

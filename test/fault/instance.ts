@@ -3,7 +3,7 @@
  * world that the test can hold, or everything runs apart as `weighbridge start` (`ApartInstance`).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,6 +144,7 @@ export class Instance {
     const supervisor = await startSupervisor({
       config,
       world,
+      reread: () => loadConfig(configurationFile(options.dataDir)),
       log: pino({ level: 'silent' }),
       childLog: { kind: 'file', path: childrenLog(options.dataDir) },
       modules: { proxy: compiled('proxy/net/proxy-main.js'), accountant: compiled('accounting/main.js') },
@@ -189,6 +190,13 @@ export class Instance {
     });
     for (const { pid } of processes) this.processes.note(pid ?? 0);
     return processes;
+  }
+
+  /** Rewrites the configuration file and has it read again. */
+  reload(edit: (yaml: string) => string): Promise<ControlAnswers['reload']> {
+    const file = configurationFile(this.dataDir);
+    writeFileSync(file, edit(readFileSync(file, 'utf8')));
+    return this.#supervisor.reload();
   }
 
   /** As `weighbridge restart` and `weighbridge drain` ask it. */

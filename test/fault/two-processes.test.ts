@@ -88,6 +88,29 @@ describe('two proxy processes', () => {
     expectOnePrefixEach(instance.dataDir);
   }, 60_000);
 
+  it('follow a new configuration under load: another lessee, a further listener, the pool under another name; nobody is disconnected', async () => {
+    const { instance, load, port } = await twoUnderLoad(114);
+    const further = await freePort();
+    await load.answers(100);
+    const reloaded = await instance.reload((yaml) =>
+      yaml.replace('lessee: acme', 'lessee: delta').replace(`"127.0.0.1:${port}"`, `"127.0.0.1:${port}", "127.0.0.1:${further}"`).replace('user: farm', 'user: farm2'),
+    );
+    expect(reloaded.changes.map(({ path }) => path)).toEqual(['sites.north.listen', 'pools.main.user', 'routes[0].lessee']);
+    expect(reloaded).toMatchObject({ rerouted: MACHINES / 2, leaving: 0 });
+    await load.connect(further, 115, 4);
+    await load.answers(100);
+    await until('both processes work under the new name alone', async () => {
+      const live = (await instance.status()).proxy?.links.filter(({ state }) => state === 'live');
+      return live?.length === 2 && live.every(({ link }) => link > 1);
+    });
+    await expect(instance.reload((yaml) => yaml.replace('user: farm2', 'usr: farm2'))).rejects.toThrow(/nothing was changed:\n[^]*pools\.main\.usr is not an option: did you mean "user"\?/);
+    await load.answers(100);
+    expect({ disconnects: load.disconnects, refusals: load.refusals }).toEqual({ disconnects: 0, refusals: 0 });
+    await close(instance, load);
+    const lessees = new Set(readJournal(instance.dataDir).shares.filter(({ worker }) => worker.startsWith('acme.114')).map(({ lessee }) => lessee));
+    expect(lessees).toEqual(new Set(['acme', 'delta']));
+  }, 60_000);
+
   it('are drained: one into the other and brought back, then the instance, which stops', async () => {
     const { instance, load, port } = await twoUnderLoad(113);
     await instance.ask('drain', OVER_MS, 2);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type { Config } from '../../../config/schema.ts';
-import { parseConfig } from '../../../config/load.ts';
+import { type Loaded, parseConfig } from '../../../config/load.ts';
 import { realWorld } from '../../../config/world.ts';
 import { startSupervisor, type Supervisor } from '../../../proxy/net/supervisor.ts';
 
@@ -18,7 +18,11 @@ export interface Scene {
   readonly directory: string;
   readonly data: string;
   readonly config: Config;
+  /** The configuration it starts with. */
+  readonly firstYaml: string;
   readonly logLines: string[];
+  /** What a reload reads; undefined: the same again. */
+  yaml: string | undefined;
   start(signal?: AbortSignal): Promise<Supervisor>;
   /** Stops what was started and removes the directory. */
   end(): Promise<void>;
@@ -38,14 +42,17 @@ routes: [ { lessee: acme, pools: [ main ] } ]
   if (config === undefined) throw new Error(JSON.stringify(problems));
   const logLines: string[] = [];
   const started: Supervisor[] = [];
-  return {
+  const made: Scene = {
     directory,
     data: config.data,
     config,
+    firstYaml: yaml,
     logLines,
+    yaml: undefined,
     start: async (signal) => {
       const log = pino({}, { write: (line: string) => void logLines.push(line) });
-      const supervisor = await startSupervisor({ config, world: realWorld, log, modules: CHILDREN, ...(signal === undefined ? {} : { signal }) });
+      const reread = (): Loaded => parseConfig(made.yaml ?? yaml, join(directory, 'weighbridge.yaml'));
+      const supervisor = await startSupervisor({ config, world: realWorld, log, modules: CHILDREN, reread, ...(signal === undefined ? {} : { signal }) });
       started.push(supervisor);
       return supervisor;
     },
@@ -54,6 +61,7 @@ routes: [ { lessee: acme, pools: [ main ] } ]
       rmSync(directory, { recursive: true, force: true });
     },
   };
+  return made;
 }
 
 /** Lines of a file the stand-in children write; [] when there is none. */

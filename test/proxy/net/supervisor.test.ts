@@ -29,7 +29,7 @@ describe('starting', () => {
   it('starts both processes, reports where machines connect, and answers status', async () => {
     const s = newScene();
     const supervisor = await s.start();
-    expect(supervisor.listening).toEqual([{ site: 'north', address: '127.0.0.1:3333' }]);
+    expect(supervisor.listening).toEqual([{ site: 'north', address: expect.stringMatching(/^127\.0\.0\.1:[1-9]/) }]);
     const status = await supervisor.status();
     expect(status.problems).toEqual([]);
     expect(status.proxy?.sessions).toBe(2);
@@ -113,6 +113,49 @@ describe('keeping alive', () => {
     });
     expect(after.restarts).toEqual({ proxy: 0, accountant: 1 });
     expect(after.proxy?.pid).toBe(before.proxy?.pid);
+  });
+});
+
+describe('reloading', () => {
+  it('follows what it can, says so, and starts the accountant again only where that reads it', { timeout: 10_000 }, async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const before = await supervisor.status();
+    expect(await supervisor.reload()).toEqual({ changes: [], accountant: false, rerouted: 0, leaving: 0 });
+    s.yaml = s.firstYaml.replace('lessee: acme', 'lessee: cobalt').replace('[ "127.0.0.1:0" ]', '[ "127.0.0.1:0", "127.0.0.1:0" ]') + 'durability: os\njournal: { retain: 30d }\n';
+    const reloaded = await askInstance(s.data, 'reload', realWorld, 5000);
+    expect(reloaded).toMatchObject({ accountant: true, rerouted: 2, leaving: 1 });
+    expect(reloaded.changes).toEqual([
+      { path: 'sites.north.listen', sentence: 'sites.north.listen is now [127.0.0.1:0, 127.0.0.1:0], before [127.0.0.1:0].', now: true },
+      { path: 'routes[0].lessee', sentence: 'routes[0].lessee is now "cobalt", before "acme".', now: true },
+      { path: 'durability', sentence: 'durability is now "os", before "fsync".', now: false },
+      { path: 'journal.retain', sentence: 'journal.retain is now 30d, before 90d.', now: true },
+    ]);
+    expect(supervisor.listening).toHaveLength(2);
+    const after = await until(async () => {
+      const status = await supervisor.status();
+      return status.accountant !== undefined ? status : undefined;
+    });
+    expect(after.accountant?.pid).not.toBe(before.accountant?.pid);
+    expect(after.restarts).toEqual({ proxy: 0, accountant: 0 });
+  });
+
+  it('changes nothing when the file has a problem, asks for what cannot change, or wants an address that is taken', async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const refused = async (yaml: string): Promise<string> => {
+      s.yaml = yaml;
+      return supervisor.reload().then(() => 'done', (error: unknown) => (error instanceof Error ? error.message : ''));
+    };
+    expect(await refused(s.firstYaml.replace('lessee: acme', 'lesee: acme'))).toMatch(/nothing was changed:\nline \d+: routes\[0\]\.lesee is not an option: did you mean "lessee"\?/);
+    expect(await refused(s.firstYaml.replace('data: data', 'data: other').replace('lessee: acme', 'lessee: cobalt'))).toMatch(
+      /^Cannot be changed while the instance runs: data is now ".*other", before ".*data"\.\nNothing was changed\. Stop the instance and start it again for that/,
+    );
+    const { http } = supervisor;
+    expect(await refused(s.firstYaml.replace('"127.0.0.1:0"', JSON.stringify(http)))).toContain(`cannot listen on ${http}: address already in use`);
+    expect(supervisor.listening).toHaveLength(1);
+    s.yaml = undefined;
+    expect((await supervisor.reload()).changes).toEqual([]);
   });
 });
 

@@ -1,0 +1,184 @@
+/** A new configuration while machines mine: who can stay stays, at work, and the journal tells from when on what holds. */
+import { describe, expect, it } from 'vitest';
+import { answer, Fixture, jobIn, share, yamlOf, type Said } from '../../simulation/fixture.ts';
+import { configOf } from '../../simulation/sim-farm.ts';
+
+const BASE = `
+data: ./x
+sites: { north: { listen: [ "127.0.0.1:1" ] } }
+pools:
+  a: { url: stratum+tcp://a.example:1, user: u }
+  b: { url: stratum+tcp://b.example:1, user: u }
+  c: { url: stratum+tcp://c.example:1, user: u }
+routes:
+  - { match: { worker: "acme.*" }, lessee: acme, pools: [ a, b ] }
+  - { match: { worker: "left.*" }, lessee: left, pools: [ a ] }
+  - { match: { worker: "split.*" }, pools: [ [ { pool: a, weight: 1 }, { pool: b, weight: 1 } ], c ] }
+difficulty: { start: "2^-24", min: "2^-24", max: "2^-20" }
+`;
+
+function apply(fixture: Fixture, from: string | RegExp, to: string): { rerouted: number; leaving: number } {
+  const yaml = BASE.replace(from, to);
+  if (yaml === BASE) throw new Error(`${String(from)} is not in it`);
+  return fixture.farm.reconfigure(configOf(yaml), [], fixture.now);
+}
+
+const notifies = (heard: readonly Said[]): number => heard.filter(({ method }) => method === 'mining.notify').length;
+
+describe('a new configuration', () => {
+  it('that changes the lessee counts the next share for the new one, and what is under way for the old one', () => {
+    const fixture = new Fixture(BASE);
+    const link = fixture.live('a');
+    const { session, heard } = fixture.miner('acme.1');
+    share(fixture, session, heard);
+    const [submit] = fixture.submitted(link);
+    const [old] = session.binds;
+    expect(apply(fixture, 'lessee: acme', 'lessee: cobalt')).toEqual({ rerouted: 1, leaving: 0 });
+    const [bind] = session.binds;
+    expect(bind).toMatchObject({ worker: 'acme.1', lessee: 'cobalt' });
+    expect(bind?.number).not.toBe(old?.number);
+    // A segment that begins now must know both: the pool's verdict is still to come.
+    const live = [...fixture.farm.liveFacts()].flatMap((fact) => (fact.type === 'bind' ? [fact.bind] : []));
+    expect(live).toEqual([old?.number, bind?.number]);
+    answer(fixture, link, submit!);
+    fixture.wait(1000);
+    fixture.job(link);
+    const next = fixture.heard(session);
+    expect(share(fixture, session, next)).toMatchObject({ result: true });
+    expect(fixture.recorder.of('share').map((fact) => fact.bind)).toEqual([old?.number, bind?.number]);
+    expect(fixture.recorder.of('pool-verdict')[0]).toMatchObject({ bind: old?.number, verdict: 'accepted' });
+    expect(fixture.closed).toEqual([]);
+  });
+
+  it('that says the same again changes nothing at all', () => {
+    const fixture = new Fixture(BASE);
+    fixture.live('a');
+    const { session } = fixture.miner('acme.1');
+    const { route, link } = session;
+    const facts = fixture.recorder.facts.length;
+    expect(fixture.farm.reconfigure(configOf(BASE), [], fixture.now)).toEqual({ rerouted: 0, leaving: 0 });
+    expect(fixture.recorder.facts.length).toBe(facts);
+    expect([session.route, session.link]).toEqual([route, link]);
+    expect(fixture.hungUp).toEqual([]);
+  });
+
+  it('that takes a route away lets its machines go at the pace of closes, and nobody else', () => {
+    const fixture = new Fixture(`${BASE}timeouts: { closesPerSecond: 2 }`);
+    fixture.live('a');
+    const { session } = fixture.miner('acme.1');
+    for (let count = 0; count < 5; count += 1) fixture.miner(`left.${count}`);
+    const yaml = BASE.replace(/ {2}- \{ match: \{ worker: "left.*\n/, '');
+    expect(fixture.farm.reconfigure(configOf(`${yaml}timeouts: { closesPerSecond: 2 }`), [], fixture.now)).toEqual({ rerouted: 0, leaving: 5 });
+    const left = [1, 2, 3].map(() => {
+      fixture.wait(1000);
+      return fixture.farm.state.sessions.size;
+    });
+    expect(left).toEqual([4, 2, 1]);
+    expect(session.state).toBe('mining');
+    expect(new Set(fixture.closed)).toEqual(new Set(['the configuration has no place for it']));
+    const back = fixture.connect();
+    fixture.subscribe(back);
+    fixture.authorize(back, 'left.1');
+    expect(fixture.heard(back)).toMatchObject([{ error: [24, 'Unauthorized worker: no route for this name', null] }]);
+  });
+
+  it('that takes a site away lets its machines go', () => {
+    const fixture = new Fixture(BASE);
+    fixture.live('a');
+    fixture.miner('acme.1');
+    fixture.connect();
+    expect(apply(fixture, 'sites: { north:', 'sites: { south:')).toEqual({ rerouted: 0, leaving: 2 });
+    fixture.wait(1000);
+    expect(fixture.farm.state.sessions.size).toBe(0);
+  });
+
+  it('that puts another pool first moves machines there as soon as it lives, and ends links that no route needs', () => {
+    const fixture = new Fixture(BASE);
+    const a = fixture.live('a');
+    fixture.live('b');
+    const { session } = fixture.miner('acme.1');
+    apply(fixture, / {2}a: [^]*?routes:[^]*?difficulty/, `  b: { url: stratum+tcp://b.example:1, user: u }
+  c: { url: stratum+tcp://c.example:1, user: u }
+routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ c ] }, { pools: [ b ] } ]
+difficulty`);
+    // It has the work of the pool that is gone in hand until there is other work for it.
+    expect(a.state).toBe('ended');
+    fixture.wait(2000);
+    const c = fixture.live('c');
+    expect(session.link).toBe(c);
+    expect(notifies(fixture.heard(session))).toBeGreaterThan(0);
+    expect(fixture.closed).toEqual([]);
+  });
+
+  it('that reaches a pool in another way keeps the old link until the new one lives', () => {
+    const fixture = new Fixture(BASE);
+    const old = fixture.live('a');
+    const { session, heard } = fixture.miner('acme.1');
+    apply(fixture, 'a.example:1, user: u', 'a.example:1, user: other');
+    expect([old.state, session.link]).toEqual(['live', old]);
+    fixture.wait(2000);
+    expect(share(fixture, session, heard)).toMatchObject({ result: true });
+    const next = fixture.live('a');
+    expect(next).not.toBe(old);
+    fixture.wait(1000);
+    expect(old.state).toBe('ended');
+    expect(session.link).toBe(next);
+    expect(next.outlet.user).toBe('other');
+    expect(jobIn(fixture.heard(session)).id).not.toBe('');
+    fixture.wait(5000);
+    expect(fixture.farm.links().filter(({ pool, state }) => pool === 'a' && state === 'live')).toEqual([next]);
+  });
+
+  it('that reaches a pool in a way that does not work leaves the machines where they are', () => {
+    const fixture = new Fixture(BASE);
+    const old = fixture.live('a');
+    const { session } = fixture.miner('acme.1');
+    apply(fixture, 'a.example:1, user: u', 'nowhere.example:1, user: u');
+    for (let tries = 0; tries < 5; tries += 1) {
+      const dialled = fixture.link('a');
+      if (dialled !== old) fixture.farm.linkClosed(dialled, 'no such host', fixture.now);
+      fixture.wait(5000);
+    }
+    expect([old.state, session.link]).toEqual(['live', old]);
+  });
+
+  it('that only changes caps of a pool keeps its link', () => {
+    const fixture = new Fixture(BASE);
+    const link = fixture.live('a');
+    apply(fixture, 'a.example:1, user: u', 'a.example:1, user: u, submitsPerSecondMax: 7, convention: xor');
+    fixture.wait(2000);
+    expect(link.state).toBe('live');
+    expect([link.config.submitsPerSecondMax, link.convention]).toEqual([7, 'xor']);
+    expect(fixture.links.filter(({ pool }) => pool === 'a')).toHaveLength(1);
+  });
+
+  it('that leaves a split as it is keeps machines in their part and what it had', () => {
+    const fixture = new Fixture(BASE);
+    fixture.live('a');
+    fixture.live('b');
+    const miners = [1, 2, 3, 4].map((number) => fixture.miner(`split.${number}`).session);
+    const before = miners.map(({ part, link }) => [part, link]);
+    apply(fixture, 'lessee: acme', 'lessee: cobalt');
+    fixture.wait(2000);
+    expect(miners.map(({ part, link }) => [part, link])).toEqual(before);
+  });
+
+  it('that adds terms of leases writes them down', () => {
+    const fixture = new Fixture(BASE);
+    fixture.live('a');
+    fixture.miner('acme.1');
+    const terms = {
+      type: 'lease-terms', lease: 'acme-lb', kind: 'leaseback', workers: ['acme.*'], sites: [], from: [], timezone: 'UTC', fromMs: 0, toMs: 2e12, digest: 'd', terms: '{}', atMs: 0,
+    };
+    fixture.farm.reconfigure(configOf(BASE), [terms as never], fixture.now);
+    expect(fixture.recorder.facts.filter(({ type }) => type === 'lease-terms').length).toBeGreaterThan(0);
+  });
+
+  it('sets limits and difficulties for all that comes after it', () => {
+    const fixture = new Fixture(yamlOf());
+    fixture.live('a');
+    fixture.farm.reconfigure(configOf(yamlOf('limits: { sessionsMax: 1 }')), [], fixture.now);
+    fixture.connect();
+    expect(() => fixture.connect()).toThrow('takes no more');
+  });
+});
