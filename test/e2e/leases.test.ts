@@ -1,0 +1,81 @@
+/** A lease in the real product: its machines stay measurable, silence is noticed, a curtailment stated beside the running instance is known at once. */
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { audit } from '../../accounting/audit.ts';
+import { realWorld } from '../../config/world.ts';
+import { run, type Run } from '../cli/cli-fixture.ts';
+import { Fleet } from '../rig/fleet.ts';
+import { SimulatedPool } from '../rig/pool.ts';
+import { powerOfTwoText } from '../rig/work.ts';
+import { discard, startProduct, until, type Product } from './product.ts';
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+/** 20 kH/s make 600 shares a minute at 2^-21 and a little: its machines get at most 2^-22. */
+const YAML = (url: string): string => `
+sites: { north: { listen: [ "127.0.0.1:0" ] } }
+pools: { main: { url: "${url}", user: farm } }
+routes: [ { pools: [ main ] } ]
+difficulty: { start: "2^-23", min: "2^-24", max: "2^-10", sharesPerMinute: 600 }
+parties: { acme: { name: Acme }, nfx: { name: NFX } }
+leases:
+  lb:
+    kind: leaseback
+    lessor: acme
+    lessee: nfx
+    machines: { workers: [ "acme.*" ] }
+    term: { from: 2020-01-01, to: 2099-01-01 }
+    timezone: UTC
+    contracted: 0.00002 GH/s
+    rent: [ { fixed: 0.05 USD/TH/day, payer: nfx, payee: acme } ]
+    minSharesPerMinute: 600
+    curtailment: { annualCapHours: 500, creditTo: acme }
+`;
+
+const command = (product: Product, ...args: string[]): Promise<Run> => run([...args, '--config', join(product.dataDir, 'weighbridge.yaml')], { nowMs: Date.now() });
+const stateOf = async (product: Product): Promise<string | undefined> => {
+  const text = await (await fetch(`http://${product.supervisor.http}/metrics`)).text();
+  return /weighbridge_lease_state\{lease="lb",state="(\w+)"\} 1\n/.exec(text)?.[1];
+};
+
+describe('a lease', () => {
+  it('is ok, dark when its machines fall silent, curtailed when that is stated; its work is under it in the ledger, and audited', async () => {
+    const pool = await SimulatedPool.listen({ world: realWorld, seed: 8, difficulty: powerOfTwoText(-14) });
+    stops.push(() => pool.stop());
+    const product = await startProduct({ yaml: YAML(pool.url) });
+    stops.push(() => discard(product.dataDir));
+    stops.push(() => product.supervisor.stop());
+    const members = ['acme.1', 'acme.2', 'other.1'].map((user) => ({ port: product.port('north'), user, hashesPerSecond: 10_000, ...(user === 'acme.2' ? { password: 'd=0.01' } : {}) }));
+    const fleet = new Fleet(realWorld, { seed: 3, members });
+    stops.push(() => fleet.stop());
+    fleet.start();
+    const answered = (): number => fleet.machines.reduce((sum, { replies }) => sum + replies.length, 0);
+    await until(() => answered() >= 150);
+    await until(async () => (await stateOf(product)) === 'ok');
+    const machines = JSON.parse((await command(product, 'machines', '--lease', 'lb', '--json')).out) as { machines: { worker: string; exponent: number }[] };
+    expect(machines.machines.map(({ worker }) => worker)).toEqual(['acme.1', 'acme.2']);
+    for (const { exponent } of machines.machines) expect(exponent).toBeLessThanOrEqual(-22);
+    const now = JSON.parse((await command(product, 'lease', 'now', '--json')).out) as { leases: { lease: string; windows: { rate: number }[] }[] };
+    expect(now.leases).toMatchObject([{ lease: 'lb', contracted: 20_000, owed: 20_000, windows: [{ window: '5m' }, { window: '1h' }, { window: '24h' }, { window: 'period' }] }]);
+    expect(now.leases[0]?.windows[0]?.rate).toBeGreaterThan(5000);
+
+    fleet.rest();
+    await until(async () => (await stateOf(product)) === 'dark');
+    expect((await command(product, 'lease', 'now')).out).toMatch(/^lb +dark/m);
+    expect(await command(product, 'lease', 'curtail', 'lb', '--from', 'now', '--to', '+1h', '--by', 'nfx', '--reason', 'the grid calls')).toMatchObject({ code: 0 });
+    await until(async () => (await stateOf(product)) === 'curtailed');
+    await until(() => fleet.machines.every(({ waiting }) => waiting === 0));
+    await product.supervisor.stop();
+
+    const told = fleet.records().flatMap(({ replies }) => replies.filter(({ value }) => value));
+    const { out } = await command(product, 'ledger', '--by', 'lease', '--step', '1m', '--from', '-10m', '--to', 'now', '--json');
+    const { totals, total } = JSON.parse(out) as { totals: { key: string; accepted: number }[]; total: { accepted: number } };
+    expect(total.accepted).toBe(told.length);
+    expect(totals.map(({ key }) => key)).toEqual(['', 'lb']);
+    expect(totals.every(({ accepted }) => accepted > 0)).toBe(true);
+    expect(await audit({ dataDir: product.dataDir, threads: 0 })).toMatchObject({ ok: true, validated: told.length });
+  }, 120_000);
+});
