@@ -14,7 +14,7 @@ import { decimal, ZERO } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Statement as Stated } from './excused.ts';
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
-import { eventsOf, leaseHistory } from './history.ts';
+import { eventsOf, leaseHistory, type LeaseHistory } from './history.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { amendmentsWithin, isSigned, noteOf, situationAt, type Situation } from './situation.ts';
@@ -49,9 +49,9 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const [fromMs, toMs] = dates === undefined ? [0, 0] : [midnightMs(dates.from, timezone), midnightMs(dates.to, timezone)];
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
-  const drafted = await draftBy(situationAt(configured, history, fromMs), config, query, book, issued);
+  const drafted = await draftBy(situationAt(configured, history, fromMs), config, query, book, issued, lateTerms(history, configured, fromMs));
   if ('refused' in drafted || amendments.length === 0) return drafted;
-  const before = unsigned.length === 0 ? undefined : await draftBy(situationAt(configured, history, fromMs, unsigned), config, query, book, issued);
+  const before = unsigned.length === 0 ? undefined : await draftBy(situationAt(configured, history, fromMs, unsigned), config, query, book, issued, []);
   if (before !== undefined && 'refused' in before) return before;
   return {
     ...drafted,
@@ -61,7 +61,7 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
 }
 
 /** The statement by one contract and what was stated. */
-async function draftBy({ terms, stated: all }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[]): Promise<StatementDraft | Refusal> {
+async function draftBy({ terms, stated: all }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
   const period = daysOf(terms.lease, query);
   if ('refused' in period) return period;
   const { days, cut } = period;
@@ -81,8 +81,15 @@ async function draftBy({ terms, stated: all }: Situation, config: Config, query:
     opening: before?.issued.statement.balance ?? [],
     payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
+    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
   });
+}
+
+/** Work of before the terms were written down belongs to no lease. */
+function lateTerms({ terms: written }: LeaseHistory, { id, lease }: LeaseTerms, fromMs: number): string[] {
+  const first = written.find((terms) => terms.lease === id);
+  if (first === undefined || first.recorded_ms <= Math.max(fromMs, lease.term.fromMs)) return [];
+  return [`Its terms were first journaled at ${new Date(first.recorded_ms).toISOString()}: work of before is in no lease, and not in this statement.`];
 }
 
 /** What the reader must know of earnings: those that are missing where they are shared, and what reconciling them found. */

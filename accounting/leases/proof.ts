@@ -10,8 +10,9 @@ import { listSegments, type SegmentFile } from '../journal/reader.ts';
 import { LocalBook } from '../local-book.ts';
 import { HOUR_MS } from '../rows.ts';
 import { journalDirectory } from '../store.ts';
-import { eventsOf, leaseHistory, type LeaseHistory } from './history.ts';
+import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import type { IssuedStatement } from './issue.ts';
+import { digestOf } from './terms.ts';
 import { verifyFigures, type Finding } from './verify.ts';
 
 export interface ProofOptions {
@@ -41,7 +42,7 @@ export async function proveFigures(issued: IssuedStatement, dataDirs: readonly s
     await foldFiles(segmentsOf(issued, dataDirs), scratch, world);
     const book = LocalBook.open(scratch);
     try {
-      return [auditFinding(report), contractFinding(issued, leaseHistory(scratch)), ...(await verifyFigures(issued, book, 'journals'))];
+      return [auditFinding(report), contractFinding(issued, leaseHistory(scratch), dataDirs.flatMap((dataDir) => eventsOf(leaseHistory(dataDir), issued.statement.lease))), ...(await verifyFigures(issued, book, 'journals'))];
     } finally {
       book.close();
     }
@@ -50,12 +51,18 @@ export async function proveFigures(issued: IssuedStatement, dataDirs: readonly s
   }
 }
 
-/** Whether the contract of the statement is one that the proxy wrote down, or that was stated. */
-function contractFinding({ statement: { lease, termsDigest } }: IssuedStatement, history: LeaseHistory): Finding {
+/**
+ * Whether the contract of the statement is one that the proxy wrote down, or that was stated.
+ *
+ * @param events What was stated of the lease at any time: an amendment of the period was recorded after it.
+ */
+function contractFinding({ statement: { lease, termsDigest } }: IssuedStatement, history: LeaseHistory, events: readonly LeaseEvent[]): Finding {
   const written = history.terms.filter((terms) => terms.lease === lease);
   const found = written.find(({ digest }) => digest === termsDigest);
   if (found !== undefined) return { ok: true, sentence: `Its terms were journaled at ${new Date(found.recorded_ms).toISOString()}.` };
-  const changed = eventsOf(history, lease).some(({ event }) => event === 'amendment' || event === 'termination');
+  const amended = events.find(({ event, terms }) => event === 'amendment' && digestOf(JSON.parse(terms)) === termsDigest);
+  if (amended !== undefined) return { ok: true, sentence: `Its terms are those of the amendment that was recorded at ${new Date(amended.recorded_ms).toISOString()}: ${amended.reason}.` };
+  const changed = events.some(({ event }) => event === 'amendment' || event === 'termination');
   if (changed) return { ok: true, sentence: 'Its terms follow from an amendment or a termination: compare them with what was agreed.' };
   return { ok: written.length === 0, sentence: written.length === 0 ? 'These journals hold no terms of the lease: compare those of the statement with the contract.' : `Its terms are none of the ${written.length} that were journaled for ${lease}: compare them with the contract.` };
 }

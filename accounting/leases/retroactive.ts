@@ -17,7 +17,8 @@ export function retroactiveChanges(config: Pick<Config, 'leases' | 'parties'>, h
   return leaseTerms(config).flatMap((terms) => {
     const known = history.terms.findLast(({ lease }) => lease === terms.id);
     if (known === undefined || known.digest === digestOf(terms) || isAmended(terms, history.events)) return [];
-    const changed = changedTerms(JSON.parse(known.terms) as LeaseTerms, terms, nowMs);
+    const ended = history.events.find(({ lease, event }) => lease === terms.id && event === 'termination');
+    const changed = changedTerms(JSON.parse(known.terms) as LeaseTerms, terms, nowMs, ended?.from_ms);
     if (changed.length === 0) return [];
     const at = new Date(known.recorded_ms).toISOString();
     return [{
@@ -27,8 +28,8 @@ export function retroactiveChanges(config: Pick<Config, 'leases' | 'parties'>, h
   });
 }
 
-/** Names of the terms of a lease that has begun which differ in what was owed already. */
-export function changedTerms(before: LeaseTerms, after: LeaseTerms, nowMs: number): string[] {
+/** Names of the terms of a lease that has begun which differ in what was owed already. `endedMs`: when it was terminated. */
+export function changedTerms(before: LeaseTerms, after: LeaseTerms, nowMs: number, endedMs = Number.POSITIVE_INFINITY): string[] {
   if (before.lease.term.fromMs > nowMs && after.lease.term.fromMs > nowMs) return [];
   const keys = [...new Set([...Object.keys(before.lease), ...Object.keys(after.lease)])].toSorted() as (keyof LeaseTerms['lease'])[];
   return keys.filter((key) => {
@@ -36,7 +37,8 @@ export function changedTerms(before: LeaseTerms, after: LeaseTerms, nowMs: numbe
     if (key !== 'term') return true;
     const [old, now] = [before.lease.term, after.lease.term];
     // By date, for a termination moves the moment alone. An end that is still to come, then and now, has not reached the change.
-    return old.from !== now.from || (old.to !== now.to && Math.min(old.toMs, now.toMs) <= nowMs);
+    // One that was terminated may be written down to end where it did, so that other leases can follow.
+    return old.from !== now.from || (old.to !== now.to && Math.min(old.toMs, now.toMs) <= nowMs && now.toMs < endedMs);
   });
 }
 

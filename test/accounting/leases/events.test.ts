@@ -116,6 +116,12 @@ describe('what is stated of a lease', () => {
     expect(drafted.days).toHaveLength(20);
     expect(drafted.days.at(-1)).toMatchObject({ date: '2026-11-20', hours: '12.0000' });
     expect(drafted.period.to).toBe('2026-11-20T18:00:00.000Z');
+    // Its term may be written down to end there, so that another lease over the machines can follow; no earlier.
+    await started(OCTOBER_MS);
+    for (const [to, code] of [['2026-11-21', 0], ['2026-11-20', 1]] as const) {
+      write(text.replace('term: { from: 2026-11-01, to: 2027-11-01 }', `term: { from: 2026-11-01, to: ${to} }`));
+      expect(await run(['check', '--config', file], { nowMs: DECEMBER_MS })).toMatchObject({ code });
+    }
   });
 
   it.each([
@@ -155,6 +161,15 @@ describe('a change of the configuration', () => {
     const amended = await statement([], nowMs);
     expect(amended.contracted).toBe('12 PH/s');
     expect(amended.unamended?.netDue).toEqual(old.netDue);
+    const out = join(folder, 'amended.json');
+    await run(['statement', 'issue', '--config', file, '--lease', 'acme-leaseback', '--period', '2026-11', '--out', out], { nowMs });
+    expect((await run(['verify', out, '--data', data], { nowMs })).out).toContain('Its terms are those of the amendment that was recorded at 2026-12-10T12:00:00.000Z: ');
+  });
+
+  it('that names a lease for the first time says so where its term had begun', async () => {
+    await started(Date.parse('2026-11-10T12:00:00Z'));
+    month();
+    expect((await statement()).completeness).toContain('Its terms were first journaled at 2026-11-10T12:00:00.000Z: work of before is in no lease, and not in this statement.');
   });
 
   it('that reaches forward only is free: machines, a longer term, a lease that has not begun', async () => {
