@@ -14,10 +14,10 @@ export interface Change {
 /** What is built once: by the supervisor, or by a process when it starts. */
 const WITH_NEW_INSTANCE = ['data', 'http', 'processes'];
 const WITH_NEW_PROCESS = ['durability', 'journal.segmentBytes', 'limits.jobsPerLinkMax', 'limits.duplicatesMax', 'limits.upstreamLineBytesMax', 'timeouts.prefixQuarantine'];
-/** Sections that only proxy processes read; any other is the accountant's too. */
-const PROXIES_ALONE = ['data', 'http', 'processes', 'pools', 'routes', 'difficulty', 'reply', 'limits', 'timeouts', 'durability'];
+/** Sections that only proxy processes and the supervisor read; any other is the accountant's too. */
+const PROXIES_ALONE = ['data', 'http', 'processes', 'pools', 'routes', 'difficulty', 'reply', 'limits', 'timeouts', 'durability', 'metrics'];
 /** Of the sections that the accountant reads too, the options that it does not. */
-const PROXIES_ALONE_OF_SITES = /^sites\.[^.]+\.(listen|from|extranonce)\b/;
+const PROXIES_ALONE_OF_SITES = /^sites\.[^.]+\.(listen|from|extranonce|power)\b/;
 /** Parsed from `url`, which is shown. */
 const DERIVED = /^pools\.[^.]+\.(host|port|tls)$/;
 const SHOWN_MAX = 120;

@@ -1,6 +1,6 @@
 /**
  * Samples as text, written by prom-client: Prometheus' own format, and OpenMetrics for who asks for it. The figures are other
- * processes' and the ledger's, so its own counters and histograms, which only count here, cannot hold them (decision 010).
+ * processes' and the ledger's, so its own counters and histograms, which only count here, cannot hold them (decision 011).
  */
 import { Registry, type Metric } from 'prom-client';
 import type { HistogramSnapshot } from '../config/timing.ts';
@@ -79,18 +79,19 @@ function boundText(bound: number): string {
   return Number.isInteger(bound) ? `${bound}.0` : String(bound);
 }
 
-/** The samples of some counters in a text of either format, one a line. */
-export function samplesIn(text: string, names: readonly NameOfType<'counter'>[]): string {
-  return names
-    .map((name) => {
-      const family = text.includes(`\n# TYPE ${name} counter\n`) ? name : name.slice(0, -'_total'.length);
-      const head = `\n# TYPE ${family} counter\n`;
-      const start = text.indexOf(head) + head.length;
-      const end = text.indexOf('\n#', start - 1);
-      return text.slice(start, end).trim();
-    })
-    .filter((lines) => lines !== '')
-    .join('\n');
+/** The samples of some counters, in the catalogue's order, in a text of this type, one a line. */
+export function samplesIn(text: string, contentType: ContentType, names: readonly NameOfType<'counter'>[]): string {
+  const found: string[] = [];
+  let from = 0;
+  for (const name of names) {
+    const family = contentType === Registry.OPENMETRICS_CONTENT_TYPE ? name.slice(0, -'_total'.length) : name;
+    const head = `\n# TYPE ${family} counter\n`;
+    const start = text.indexOf(head, from) + head.length;
+    from = text.indexOf('\n#', start - 1);
+    const lines = text.slice(start, from).trim();
+    if (lines !== '') found.push(lines);
+  }
+  return found.join('\n');
 }
 
 /** What an Accept header prefers; Prometheus' own text where it leaves both equal or asks for neither. */

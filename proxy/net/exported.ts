@@ -6,10 +6,12 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
 import { sentenceOf } from './instance.ts';
 
 export class Exported {
   readonly #path: string;
+  readonly #durability: Config['durability'];
   /** Sums of the supervisor as they were shown; undefined where nothing was. */
   readonly totals: unknown;
   /** Samples of the ledger's counters as they were shown, one a line. */
@@ -17,7 +19,8 @@ export class Exported {
   #writing: Promise<void> = Promise.resolve();
 
   /** A file that is missing or cannot be read is as good as none: then there is nothing to fall behind. */
-  constructor(dataDirectory: string) {
+  constructor(dataDirectory: string, durability: Config['durability']) {
+    this.#durability = durability;
     mkdirSync(dataDirectory, { recursive: true });
     this.#path = join(dataDirectory, 'exported');
     const [head, ledger] = readParts(this.#path);
@@ -39,11 +42,11 @@ export class Exported {
     return '';
   }
 
-  /** Settles when it is on the disk; '' or why it is not. `ledger` undefined: it was not shown this time. */
+  /** Settles when it is kept; '' or why it is not. `ledger` undefined: it was not shown this time. */
   remember(totals: unknown, ledger: string | undefined): Promise<string> {
     if (ledger !== undefined) this.#ledger = ledger;
     const text = `${JSON.stringify(totals)}\n${this.#ledger}\n`;
-    const written = this.#writing.then(() => replaceFile(this.#path, text));
+    const written = this.#writing.then(() => replaceFile(this.#path, text, this.#durability));
     this.#writing = written.catch(() => undefined);
     return written.then(
       () => '',
@@ -62,12 +65,16 @@ function readParts(path: string): [head: unknown, ledger: string] {
   }
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+/**
+ * Whole or not at all. What the ledger shows was forced to the disk in the journal before, unless `durability: os` says otherwise:
+ * only then can a power cut take it back, and only then is this forced too.
+ */
+async function replaceFile(path: string, text: string, durability: Config['durability']): Promise<void> {
   const draft = `${path}.draft`;
   const file = await open(draft, 'w', 0o640);
   try {
     await file.writeFile(text);
-    await file.datasync();
+    if (durability === 'os') await file.datasync();
   } finally {
     await file.close();
   }

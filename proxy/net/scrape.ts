@@ -43,9 +43,9 @@ export class Scrapes {
   readonly #source: ScrapeSource;
   readonly #exported: Exported;
   readonly #vitals: Vitals;
-  readonly #contracts: Contracts;
-  readonly #rents: Rents;
-  readonly #workers: WorkerWatch;
+  #contracts!: Contracts;
+  #rents!: Rents;
+  #workers!: WorkerWatch;
   readonly #startedMs: number;
   /** The ledger whose figures were compared with those shown before. */
   #checked = '';
@@ -53,13 +53,18 @@ export class Scrapes {
 
   constructor(source: ScrapeSource) {
     this.#source = source;
-    this.#exported = new Exported(source.config.data);
+    this.#exported = new Exported(source.config.data, source.config.durability);
     this.totals = new CounterTotals(this.#exported.totals);
     this.#vitals = new Vitals(source.world);
-    this.#contracts = new Contracts(source.config);
-    this.#rents = new Rents(source.config.leases ?? {});
-    this.#workers = new WorkerWatch(source.config.metrics.workersMax, source.world, () => source.machines());
+    this.configure(source.config);
     this.#startedMs = source.world.wallMs();
+  }
+
+  /** What is shown of the configuration follows it. */
+  configure(config: Config): void {
+    this.#contracts = new Contracts(config);
+    this.#rents = new Rents(config.leases ?? {});
+    this.#workers = new WorkerWatch(config.metrics.workersMax, this.#source.world, () => this.#source.machines());
   }
 
   /**
@@ -73,7 +78,7 @@ export class Scrapes {
     const input = this.#gather(accountant);
     const type = contentTypeFor(accept);
     const body = await exportMetrics(input).text(type);
-    const ledger = showsLedger(accountant) ? samplesIn(body, LEDGER_COUNTERS) : undefined;
+    const ledger = showsLedger(accountant) ? samplesIn(body, type, LEDGER_COUNTERS) : undefined;
     const opened = `${accountant.pid} ${accountant.opens}`;
     if (ledger !== undefined && this.#checked !== opened) {
       const fallenBack = this.#exported.fallenBack(ledger);

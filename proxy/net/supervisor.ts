@@ -299,6 +299,7 @@ class RunningInstance implements Supervisor {
     }
     const outcome = changes.length === 0 ? { rerouted: 0, leaving: 0 } : await this.#slots.configure(after);
     this.#config = after;
+    this.#scrapes.configure(after);
     for (const { sentence } of changes) logEvent(log, 'configuration changed', {}, sentence);
     const accountant = concernsAccountant(changes);
     if (accountant) await this.#accountant.restart(STOP_LIMIT_MS);

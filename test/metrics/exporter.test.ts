@@ -224,14 +224,14 @@ describe('OpenMetrics', () => {
     const exposition = exportMetrics({ ...QUIET, accountant: { ...QUIET.accountant, series: SERIES } });
     const [plain, open] = await Promise.all([exposition.text(Registry.PROMETHEUS_CONTENT_TYPE), exposition.text(Registry.OPENMETRICS_CONTENT_TYPE)]);
     const names = ['weighbridge_shares_total', 'weighbridge_pool_work_total', 'weighbridge_jobs_total'] as const;
-    expect(samplesIn(plain, names).split('\n')).toEqual([
+    expect(samplesIn(plain, Registry.PROMETHEUS_CONTENT_TYPE, names).split('\n')).toEqual([
       'weighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 8',
       'weighbridge_shares_total{site="north",lessee="acme",verdict="unknown-job"} 2',
       'weighbridge_pool_work_total{pool="main",verdict="accepted",reason="none"} 131072.307',
       'weighbridge_jobs_total 0',
     ]);
-    expect(samplesIn(open, names)).toBe(samplesIn(plain, names));
-    expect(samplesIn(plain, ['weighbridge_redis_errors_total'])).toBe('');
+    expect(samplesIn(open, Registry.OPENMETRICS_CONTENT_TYPE, names)).toBe(samplesIn(plain, Registry.PROMETHEUS_CONTENT_TYPE, names));
+    expect(samplesIn(plain, Registry.PROMETHEUS_CONTENT_TYPE, ['weighbridge_redis_errors_total'])).toBe('');
   });
 
   it.each([

@@ -13,11 +13,11 @@ afterEach(() => rmSync(data, { recursive: true, force: true }));
 
 describe('what was exported', () => {
   it('is nothing at first, and survives a restart', async () => {
-    const first = new Exported(data);
+    const first = new Exported(data, 'os');
     expect(first.totals).toBeUndefined();
     expect(first.fallenBack('a{b="c d"} 5')).toBe('');
     expect(await first.remember({ n: 1 }, 'a{b="c d"} 5\ne 2.5')).toBe('');
-    const second = new Exported(data);
+    const second = new Exported(data, 'os');
     expect(second.totals).toEqual({ n: 1 });
     expect(second.fallenBack('a{b="c d"} 5\ne 3')).toBe('');
     expect(second.fallenBack('a{b="c d"} 4\ne 3')).toMatch(/^a\{b="c d"\} was 5 when it was last exported and is 4 now: .*remove .*exported and let/);
@@ -25,23 +25,23 @@ describe('what was exported', () => {
   });
 
   it('keeps the last of the ledger while the ledger is not shown', async () => {
-    const exported = new Exported(data);
+    const exported = new Exported(data, 'os');
     await exported.remember({ n: 1 }, 'a 5');
     await exported.remember({ n: 2 }, undefined);
-    expect(new Exported(data).totals).toEqual({ n: 2 });
-    expect(new Exported(data).fallenBack('a 4')).not.toBe('');
+    expect(new Exported(data, 'os').totals).toEqual({ n: 2 });
+    expect(new Exported(data, 'os').fallenBack('a 4')).not.toBe('');
   });
 
   it('is the later one of two scrapes at once', async () => {
-    const exported = new Exported(data);
+    const exported = new Exported(data, 'os');
     await Promise.all([exported.remember({ n: 1 }, 'a 5'), exported.remember({ n: 2 }, 'a 6')]);
     expect(readFileSync(join(data, 'exported'), 'utf8')).toBe('{"n":2}\na 6\n');
   });
 
   it('is nothing where the file is damaged, and says so where it cannot be written', async () => {
     writeFileSync(join(data, 'exported'), '{"n":');
-    expect(new Exported(data).totals).toBeUndefined();
-    const exported = new Exported(data);
+    expect(new Exported(data, 'os').totals).toBeUndefined();
+    const exported = new Exported(data, 'os');
     rmSync(data, { recursive: true });
     expect(await exported.remember({}, 'a 1')).toContain(`cannot be kept in ${join(data, 'exported')}: ENOENT`);
   });
