@@ -158,7 +158,7 @@ function figures({ proxy, accountant, totals, restarts }: InstanceStatus): strin
   const unjournaled = Math.max(accountant?.unjournaledShares ?? 0, counters.unjournaledShares);
   lines.push(
     `Validation: ${count(counters.validationSamples)} samples, ${count(counters.validationMismatches)} mismatches. Unjournaled shares: ${count(unjournaled)}. ` +
-      `Held back by a cap: ${count(counters.cappedShares)}. Block candidates: ${count(counters.blockCandidates)}`,
+      `Held back by a cap: ${count(counters.cappedShares)}, shed before a pool that does not read: ${count(counters.shedShares)}. Block candidates: ${count(counters.blockCandidates)}`,
     `Restarts: proxy ${restarts.proxy}, accountant ${restarts.accountant}`,
   );
   return lines.join('\n');

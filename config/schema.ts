@@ -190,6 +190,11 @@ export const timeoutsSchema = section({
   backoffMax: option(duration('10ms', '1h'), '60s', 'Longest pause before dialling a pool again.'),
   prefixQuarantine: option(duration('0s', '24h'), '10m', 'How long a prefix is not given again. Late shares of its old owner must not meet the jobs of a new one.'),
   resume: option(duration('0s', '24h'), '10m', 'How long a lost session can be resumed with its prefix, by the session id in subscribe.'),
+  outage: option(
+    duration('1m', '7d'),
+    '2h',
+    'How long a machine is kept without any living pool of its route; then it is closed, so that it turns to the next pool in its own list. By then its last work is too old for every pool (7000 s).',
+  ),
   returnStable: option(duration('0s', '1h'), '30s', 'How long a preferred pool must live before sessions return to it. Each move costs the machine a moment of work.'),
   closesPerSecond: option(whole(1, 100_000), 20, 'Sessions closed per second when closing is the only way to move them. A farm that reconnects as one is a storm.'),
 })

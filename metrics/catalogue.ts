@@ -17,6 +17,7 @@ export const CLOSE_REASONS = [
   'no prefix left',
   'resumed on a new connection',
   'its extranonce does not fit the pools left',
+  'no pool for too long',
   'moved to another process',
   'the configuration has no place for it',
   'other',
@@ -110,6 +111,7 @@ export const CATALOGUE = [
   counter('weighbridge_pool_shares_total', ['pool', 'verdict', 'reason'], 'shares', 'Forwarded shares by the verdict of the pool'),
   counter('weighbridge_pool_work_total', ['pool', 'verdict', 'reason'], DIFFICULTY, 'Sum of the upstream difficulties of forwarded shares; verdict="accepted" is credited work'),
   counter('weighbridge_capped_shares_total', [], 'shares', 'Shares good enough for the pool that were held back by the cap on submits, so that the pool cannot credit them'),
+  counter('weighbridge_shed_shares_total', [], 'shares', 'Shares that gave way to later ones because the pool did not read or answer; journaled as unanswered'),
   counter('weighbridge_block_candidates_total', [], 'shares', 'Shares that met the target of the network'),
   histogram('weighbridge_pool_round_trip_seconds', ['pool'], 'seconds', "Time from forwarding a share to the pool's verdict"),
 

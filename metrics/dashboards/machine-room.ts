@@ -272,6 +272,7 @@ function addProcesses(dashboard: DashboardBuilder): void {
       min: 0,
       queries: [
         { expr: `sum by (instance) (increase(weighbridge_capped_shares_total{${HOST}}[5m]))`, legend: '{{instance}} held back' },
+        { expr: `sum by (instance) (increase(weighbridge_shed_shares_total{${HOST}}[5m]))`, legend: '{{instance}} shed' },
         { expr: `sum by (instance) (increase(weighbridge_block_candidates_total{${HOST}}[5m]))`, legend: '{{instance}} blocks' },
       ],
     }));

@@ -9,12 +9,15 @@ import type { Link } from '../session/link.ts';
 import type { Now } from '../session/sink.ts';
 
 const KEEP_ALIVE_MS = 30_000;
+/** With this much unread, shares wait with us, where the oldest can give way. */
+const BLOCKED_BYTES = 256 * 1024;
 /** A pool that reads nothing while this much waits for it is as good as dead. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Upstream {
   readonly socket: Socket;
   out: string;
+  blocked: boolean;
 }
 
 export class Dialer {
@@ -47,7 +50,7 @@ export class Dialer {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const splitter = new LineSplitter(this.lineBytesMax);
-    this.upstreams.set(link, { socket, out: '' });
+    this.upstreams.set(link, { socket, out: '', blocked: false });
     let error = '';
     socket.on('error', (failure) => {
       error = failure.message;
@@ -97,7 +100,19 @@ export class Dialer {
     if (upstream === undefined || upstream.out === '') return;
     upstream.socket.write(upstream.out);
     upstream.out = '';
-    if (upstream.socket.writableLength > UNREAD_BYTES_MAX) this.closed(link, 'the pool does not read what it is sent');
+    const unread = upstream.socket.writableLength;
+    if (unread > BLOCKED_BYTES && !upstream.blocked) this.block(link, upstream);
+    if (unread > UNREAD_BYTES_MAX) this.closed(link, 'the pool does not read what it is sent');
+  }
+
+  private block(link: Link, upstream: Upstream): void {
+    upstream.blocked = true;
+    this.farm.linkBlocked(link, this.now());
+    upstream.socket.once('drain', () => {
+      upstream.blocked = false;
+      this.farm.linkUnblocked(link, this.now());
+      this.afterEvent();
+    });
   }
 
   /** Hears nothing more of the pools: their words would find the journal closed. */

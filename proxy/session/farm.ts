@@ -116,6 +116,17 @@ export class Farm {
     link.message(message, now);
   }
 
+  /** So much is unread by the pool that lines begin to pile up. */
+  linkBlocked(link: Link, now: Now): void {
+    link.outbox.blocked(now);
+  }
+
+  linkUnblocked(link: Link, now: Now): void {
+    if (this.stopped) return;
+    this.state.now = now;
+    link.outbox.unblocked();
+  }
+
   linkClosed(link: Link, reason: string, now: Now): void {
     if (this.stopped) return;
     this.state.now = now;

@@ -40,6 +40,8 @@ export interface LinkOwner {
   /** The pool narrowed or widened the version mask in mid-job. */
   linkMask(link: Link): void;
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void;
+  /** A share gives way to later ones, because the pool does not read or answer: there will be no verdict. */
+  linkShed(link: Link, share: PendingShare): void;
   /** The link has ended, with whatever is still pending on it. */
   linkEnded(link: Link, reason: string): void;
 }

@@ -12,6 +12,7 @@ import {
 } from '../protocol/upstream.ts';
 import { formatError, formatResult } from '../protocol/downstream.ts';
 import type { LinkOwner, NotifyMessage, PendingShare } from './link-owner.ts';
+import { Outbox } from './outbox.ts';
 import type { Outlet } from './outlets.ts';
 import type { Session } from './session.ts';
 import type { Now, Sink } from './sink.ts';
@@ -23,7 +24,6 @@ const CONFIGURE_ID = 1;
 const SUBSCRIBE_ID = 2;
 const AUTHORIZE_ID = 3;
 const SUGGEST_ID = 4;
-const FIRST_SUBMIT_ID = 16;
 /** Widest window any server takes (reference §9). */
 const NTIME_ROLL_MAX_S = 7000;
 /** Seconds' worth of submits that may go at once. */
@@ -52,14 +52,13 @@ export class Link {
   lastNotifyMono: number | undefined;
   lastBroadcastMono = 0;
   lastExclusiveMono = Number.NEGATIVE_INFINITY;
-  readonly pending = new Map<number, PendingShare>();
+  readonly outbox: Outbox;
   readonly sessions = new Set<Session>();
   /** Since when the pool has sent nothing usable as work, though it sends: undefined while its last job was good. */
   uselessSinceMono: number | undefined;
   /** When the pool last answered a share. */
   lastAnswerMono = 0;
   private uselessLines = 0;
-  private nextId = FIRST_SUBMIT_ID;
   private earlyJob: NotifyMessage | undefined;
   private nextExtranonce: Extract<UpstreamMessage, { kind: 'set-extranonce' }> | undefined;
   /** Where the pool asked to come back to, when it did. */
@@ -83,6 +82,12 @@ export class Link {
     this.bucket = new TokenBucket(config.submitsPerSecondMax, BURST_S);
     this.sink = sink;
     this.owner = owner;
+    this.outbox = new Outbox((lines) => sink.toLink(this, lines), (share) => owner.linkShed(this, share));
+  }
+
+  /** Shares sent or to be sent and not yet answered, by request id, oldest first. */
+  get pending(): Map<number, PendingShare> {
+    return this.outbox.pending;
   }
 
   get pool(): string {
@@ -139,6 +144,7 @@ export class Link {
   end(reason: string): void {
     if (this.state === 'ended') return;
     this.state = 'ended';
+    this.outbox.end();
     this.sink.closeLink(this);
     this.owner.linkEnded(this, reason);
   }
@@ -146,20 +152,6 @@ export class Link {
   /** Whether its cap on submits leaves room for one more. */
   maySubmit(now: Now): boolean {
     return this.bucket.take(now.monoMs);
-  }
-
-  /** Gives a share the id under which it is submitted; the answer comes as `linkAnswer`. */
-  expect(share: PendingShare): number {
-    const id = this.nextId;
-    this.nextId += 1;
-    this.pending.set(id, share);
-    return id;
-  }
-
-  /** Whether a share of this job is under way. */
-  awaits(job: number): boolean {
-    for (const share of this.pending.values()) if (share.job === job) return true;
-    return false;
   }
 
   message(message: UpstreamMessage, now: Now): void {

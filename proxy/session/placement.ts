@@ -167,6 +167,14 @@ export class Placement {
     return evicted;
   }
 
+  /** Whether an outage of all its pools has lasted so long that its machine had better look elsewhere. */
+  private outlasted(session: Session): boolean {
+    const { now, config } = this.state;
+    const living = session.link?.state === 'live' || this.firstLive(session, () => true) !== undefined;
+    session.poollessMono = living ? undefined : (session.poollessMono ?? now.monoMs);
+    return session.poollessMono !== undefined && now.monoMs - session.poollessMono >= config.timeouts.outageMs;
+  }
+
   /** Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. */
   tick(): void {
     const { state } = this;
@@ -182,6 +190,11 @@ export class Placement {
       const better = this.betterLink(session, moves);
       if (better !== undefined) this.plan(moves, session, better);
       else if (session.link?.state !== 'live') this.settle(session);
+      if (this.outlasted(session) && this.closeBudget > 0) {
+        this.closeBudget -= 1;
+        closeSession(state, session, 'no pool for too long');
+        continue;
+      }
       if (session.homelessMono === undefined || this.closeBudget === 0) continue;
       // With the work of a dead link in hand a machine may as well wait: its pool may be back in a moment.
       const graceMs = session.link === undefined ? 0 : returnStableMs;

@@ -20,6 +20,11 @@ const STABLE_MS = 30_000;
 /** A link above the first of its outlet that nobody has needed for so long is closed. */
 const SPARE_MS = 600_000;
 
+/** A pool that has not read 256 KiB in this time is too slow for what is sent to it. */
+const BLOCKED_MS_MAX = 30_000;
+/** How the journal tells of a share that gave way. */
+const SHED: PoolAnswer = { verdict: 'unanswered', reason: 'none', code: '', text: 'shed: the pool did not read or answer' };
+
 /** A place for one link of an outlet, which is dialled again whenever it ends. */
 interface Slot {
   outlet: Outlet;
@@ -205,6 +210,7 @@ export class Pools implements LinkOwner {
       case 'live':
         if (now.monoMs - link.lastLineMono >= poolSilentMs) return `the pool was silent for ${poolSilentMs / 1000} s`;
         if (now.monoMs - (link.uselessSinceMono ?? Infinity) >= poolSilentMs) return `the pool has sent nothing for ${poolSilentMs / 1000} s that can be worked on`;
+        if (now.monoMs - (link.outbox.blockedSinceMono ?? Infinity) >= BLOCKED_MS_MAX) return `the pool has left what it was sent unread for ${BLOCKED_MS_MAX / 1000} s`;
         return this.parts.delivery.exhausted(link) ? 'the pool has sent no job for as long as it takes shares of the last one' : undefined;
       case 'waiting':
       case 'ended':
@@ -265,6 +271,11 @@ export class Pools implements LinkOwner {
     this.state.measures.answered(link.pool, this.state.now.monoMs - share.sentMono);
     this.parts.verdicts.answered(link, share, answer);
     if (this.state.trust.judged(link, answer.verdict === 'accepted')) this.parts.placement.leave(link.outlet);
+  }
+
+  linkShed(link: Link, share: PendingShare): void {
+    this.state.counters.shedShares += 1;
+    this.parts.verdicts.answered(link, share, SHED);
   }
 
   linkEnded(link: Link, reason: string): void {

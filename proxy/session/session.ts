@@ -84,6 +84,8 @@ export class Session {
   cleanNext = true;
   /** Set when its extranonce layout fits no live link of its route, with the moment it was. */
   homelessMono: number | undefined;
+  /** Since when no pool of its route lives, as last seen. */
+  poollessMono: number | undefined;
   /** The configuration has no place for it any more. */
   leaving = false;
   lastInputMono: number;

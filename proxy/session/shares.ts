@@ -139,8 +139,8 @@ export class Shares {
     if (!may) return 'capped';
     const extranonce2 = '00'.repeat(job.paddingBytes) + hex(lastExtranonce(job.slotBytes));
     pending.session.pendingPool += 1;
-    const id = link.expect(pending);
-    state.sink.toLink(link, formatSubmit(id, link.outlet.user, job.poolJobId, extranonce2, message.ntime, message.nonce, bits));
+    const { user } = link.outlet;
+    link.outbox.submit(pending, (id) => formatSubmit(id, user, job.poolJobId, extranonce2, message.ntime, message.nonce, bits), judgement.block);
     return 'forwarded';
   }
 

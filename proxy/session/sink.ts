@@ -14,6 +14,7 @@ export const COUNTERS = [
   'validationSamples',
   'validationMismatches',
   'cappedShares',
+  'shedShares',
   'blockCandidates',
   'jobs',
   'jobsRefused',

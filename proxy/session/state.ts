@@ -132,6 +132,6 @@ export class FarmState {
   private jobDeparted(job: LiveJob): void {
     const link = this.links.get(job.link);
     const facts = link === undefined ? [jobFact(job)] : [...jobWithLink(job, link)];
-    this.departed.add(facts, this.lastSequence, () => link !== undefined && link.pending.size > 0 && link.awaits(job.number));
+    this.departed.add(facts, this.lastSequence, () => link !== undefined && link.pending.size > 0 && link.outbox.awaits(job.number));
   }
 }

@@ -58,7 +58,7 @@ describe('a configuration that is right', () => {
       },
       timeouts: {
         unauthenticatedMs: 60_000, idleMs: 600_000, refreshMs: 25_000, poolReplyMs: 5000, dialMs: 15_000, poolSilentMs: 180_000,
-        backoffMinMs: 1000, backoffMaxMs: 60_000, prefixQuarantineMs: 600_000, resumeMs: 600_000, returnStableMs: 30_000, closesPerSecond: 20,
+        backoffMinMs: 1000, backoffMaxMs: 60_000, prefixQuarantineMs: 600_000, resumeMs: 600_000, outageMs: 7_200_000, returnStableMs: 30_000, closesPerSecond: 20,
       },
     });
   });
@@ -217,7 +217,7 @@ describe('what is wrong with a value', () => {
     ['retain: 9d', 'retain is not an option here: it belongs at journal.retain'],
     ['versionMask: "1fffe000"', 'versionMask is not an option here: it belongs at pools.*.versionMask'],
     ['colour: red', 'colour is not an option: there is data, http, processes, sites, pools, routes, failover, difficulty, reply, durability, journal, redis, parties, inventory, leases, prices, metrics, limits, timeouts'],
-    ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, returnStable, closesPerSecond; it is empty'],
+    ['timeouts:', 'timeouts must be a section with the keys unauthenticated, idle, refresh, poolReply, dial, poolSilent, backoffMin, backoffMax, prefixQuarantine, resume, outage, returnStable, closesPerSecond; it is empty'],
     ['reply: both', 'reply must be one of proxy, pool; it is "both"'],
     ['journal: { compress: yes }', 'journal.compress must be true or false; it is "yes"'],
     ['difficulty: { min: 16, start: 8 }', 'difficulty.start must not be below min: 2^3 is below 2^4'],

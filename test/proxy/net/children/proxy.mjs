@@ -10,7 +10,7 @@ let machines = 0;
 const histogram = { bounds: [0.001, 0.01], counts: [1, 2, 3], sumSeconds: 0.5 };
 
 function snapshot() {
-  const names = ['connects', 'resumptions', 'downstreamMessages', 'upstreamMessages', 'sharesAnsweredTrue', 'unjournaledShares', 'validationSamples', 'validationMismatches', 'cappedShares', 'blockCandidates', 'jobs', 'jobsRefused'];
+  const names = ['connects', 'resumptions', 'downstreamMessages', 'upstreamMessages', 'sharesAnsweredTrue', 'unjournaledShares', 'validationSamples', 'validationMismatches', 'cappedShares', 'shedShares', 'blockCandidates', 'jobs', 'jobsRefused'];
   return {
     process: uuid,
     pid: process.pid,
