@@ -26,7 +26,8 @@ export async function recordEvent(event: LeaseEventKind, terms: LeaseTerms, data
   const nowMs = io.world.wallMs();
   const fact = event === 'amendment' ? amendment(terms, dataDir, options, nowMs) : stated(event, terms, options, nowMs);
   await journalFacts(journalDirectory(dataDir), ensureHostId(dataDir, io.world.random), io.world, [fact]);
-  io.out(`On record: ${eventSentence(fact)}`);
+  const next = event === 'termination' ? ' New work is no longer claimed from then on once the instance has read its configuration again: `weighbridge reload`.' : '';
+  io.out(`On record: ${eventSentence(fact)}${next}`);
   return EXIT.ok;
 }
 

@@ -20,6 +20,8 @@ const PROXIES_ALONE = ['data', 'http', 'processes', 'pools', 'routes', 'difficul
 const PROXIES_ALONE_OF_SITES = /^sites\.[^.]+\.(listen|from|extranonce|power)\b/;
 /** Parsed from `url`, which is shown. */
 const DERIVED = /^pools\.[^.]+\.(host|port|tls)$/;
+/** Milliseconds since 1970. */
+const MOMENTS = ['fromMs', 'toMs'];
 const SHOWN_MAX = 120;
 
 /** All changes in the order of the sections. */
@@ -81,6 +83,7 @@ function shown(value: unknown, key: string): string {
 }
 
 function textOf(value: unknown, key: string): string {
+  if (typeof value === 'number' && MOMENTS.includes(key)) return new Date(value).toISOString();
   if (typeof value === 'number' && key.endsWith('Ms')) return duration(value);
   if (typeof value === 'number' && key.endsWith('Exponent')) return `2^${value}`;
   if (isAddress(value)) return `${value.host.includes(':') ? `[${value.host}]` : value.host}:${value.port}`;

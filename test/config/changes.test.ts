@@ -61,4 +61,13 @@ describe('changes', () => {
     expect(change(`${BASE}\njournal: { retain: 1d }`)).toBe(true);
     expect(change(`${BASE}\nredis: { url: redis://a:1 }`)).toBe(true);
   });
+
+  it('tell the end of a lease that was terminated as a moment', () => {
+    const lease = 'kind: purchase, lessor: a, lessee: b, machines: { workers: ["acme.*"] }, term: { from: 2026-11-01, to: 2027-11-01 }, timezone: UTC, contracted: 1 PH/s, rent: [ { fixed: 0.04 USD/TH/day, payer: b, payee: a } ]';
+    const before = read(`${BASE.replace('lessee: acme, ', '')}parties: { a: { name: A }, b: { name: B } }\nleases: { l: { ${lease} } }\n`);
+    const { l } = before.leases ?? {};
+    if (l === undefined) throw new Error('no lease');
+    const ended = { ...before, leases: { l: { ...l, term: { ...l.term, toMs: Date.parse('2026-12-24T18:00Z') } } } };
+    expect(changesBetween(before, ended).map(({ sentence }) => sentence)).toEqual(['leases.l.term.to is now 2026-12-24T18:00:00.000Z, before 2027-11-01T00:00:00.000Z.']);
+  });
 });

@@ -12,6 +12,7 @@ import { journalDirectory } from '../../../accounting/store.ts';
 import { midnightMs } from '../../../config/calendar.ts';
 import { loadConfig } from '../../../config/load.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
+import { loadForInstance } from '../../../cli/instance.ts';
 import { run, type Run } from '../../cli/cli-fixture.ts';
 import { writeMonth } from './month.ts';
 
@@ -111,7 +112,10 @@ describe('what is stated of a lease', () => {
 
   it('ends it before its term', async () => {
     month();
-    expect(await lease(['terminate', 'acme-leaseback', '--at', '2026-11-20T18:00Z', '--by', 'acme', '--reason', 'breach', ], OCTOBER_MS)).toMatchObject({ code: 0 });
+    expect(await lease(['terminate', 'acme-leaseback', '--at', '2026-11-20T18:00Z', '--by', 'acme', '--reason', 'breach'], OCTOBER_MS)).toMatchObject({ code: 0, out: expect.stringContaining('`weighbridge reload`') });
+    // What a start or a reload puts in force.
+    const endsMs = Date.parse('2026-11-20T18:00Z');
+    expect(loadForInstance(file, DECEMBER_MS).config?.leases?.['acme-leaseback']?.term.toMs).toBe(endsMs);
     const drafted = await statement();
     expect(drafted.days).toHaveLength(20);
     expect(drafted.days.at(-1)).toMatchObject({ date: '2026-11-20', hours: '12.0000' });
