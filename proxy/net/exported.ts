@@ -8,6 +8,7 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { sentenceOf } from './instance.ts';
+import { version } from './version.ts';
 
 export class Exported {
   readonly #path: string;
@@ -24,8 +25,9 @@ export class Exported {
     mkdirSync(dataDirectory, { recursive: true });
     this.#path = join(dataDirectory, 'exported');
     const [head, ledger] = readParts(this.#path);
-    this.totals = head;
-    this.#ledger = ledger;
+    this.totals = head.totals;
+    // Another version may name its series otherwise: what it does not have it has not lost.
+    this.#ledger = head.version === version() ? ledger : '';
   }
 
   /** '' when none of these samples is below what was shown, and none is missing; else the sentence that says so. */
@@ -45,7 +47,7 @@ export class Exported {
   /** Settles when it is kept; '' or why it is not. `ledger` undefined: it was not shown this time. */
   remember(totals: unknown, ledger: string | undefined): Promise<string> {
     if (ledger !== undefined) this.#ledger = ledger;
-    const text = `${JSON.stringify(totals)}\n${this.#ledger}\n`;
+    const text = `${JSON.stringify({ version: version(), totals } satisfies Head)}\n${this.#ledger}\n`;
     const written = this.#writing.then(() => replaceFile(this.#path, text, this.#durability));
     this.#writing = written.catch(() => undefined);
     return written.then(
@@ -55,13 +57,19 @@ export class Exported {
   }
 }
 
-function readParts(path: string): [head: unknown, ledger: string] {
+interface Head {
+  readonly version?: unknown;
+  readonly totals?: unknown;
+}
+
+function readParts(path: string): [head: Head, ledger: string] {
   try {
     const text = readFileSync(path, 'utf8');
     const end = text.indexOf('\n');
-    return [JSON.parse(text.slice(0, end)), text.slice(end + 1)];
+    const head: unknown = JSON.parse(text.slice(0, end));
+    return [typeof head === 'object' && head !== null ? head : {}, text.slice(end + 1)];
   } catch {
-    return [undefined, ''];
+    return [{}, ''];
   }
 }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALERT_RULES } from '../../metrics/rules/alerts.ts';
 import { RECORDING_RULES } from '../../metrics/rules/recording.ts';
-import { Prometheus } from '../rig/prometheus.ts';
+import { Prometheus, promtool } from '../rig/prometheus.ts';
 import { freePort, pause, RedisRig, until } from '../rig/redis.ts';
 import { selectorsIn, syntaxErrors } from './promql.ts';
 
@@ -20,6 +20,7 @@ const BOARDS = join(ROOT, 'docker/grafana/dashboards');
 const LIMIT_MS = 240_000;
 
 let directory = '';
+let http = '';
 let redis: RedisRig;
 let demo: ChildProcess | undefined;
 let prometheus: Prometheus;
@@ -27,7 +28,7 @@ let prometheus: Prometheus;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'wb-live-'));
   redis = await RedisRig.single();
-  const http = `127.0.0.1:${await freePort()}`;
+  http = `127.0.0.1:${await freePort()}`;
   demo = spawn(process.execPath, ['bin/weighbridge', 'demo', '--data', directory, '--http', http, '--redis', redis.url], { cwd: ROOT, stdio: 'ignore' });
   prometheus = await Prometheus.start(`
 global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
@@ -83,6 +84,14 @@ describe('against the running demo, the real Prometheus', () => {
     expect((await prometheus.query('min_over_time(up[5s])')).map(({ value }) => value)).toEqual([1]);
     const targets = (await (await fetch(`${prometheus.url}/api/v1/targets`)).json()) as { data: { activeTargets: { lastError: string }[] } };
     expect(targets.data.activeTargets.map(({ lastError }) => lastError)).toEqual(['']);
+  });
+
+  it('finds no fault with the text, in which no label names a machine, an address or a session', async () => {
+    const text = await (await fetch(`http://${http}/metrics`)).text();
+    expect(promtool(['check', 'metrics'], text)).toBe('');
+    const values = [...text.matchAll(/[a-z]+="([^"]*)"/g)].map(([, value = '']) => value);
+    expect(values.length).toBeGreaterThan(100);
+    expect(values.filter((value) => /\d+\.\d+\.\d+\.\d+|\.(north|south)-\d|[0-9a-f]{8}/.test(value))).toEqual([]);
   });
 
   it('has a figure for every recording rule', async () => {

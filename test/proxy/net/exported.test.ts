@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Exported } from '../../../proxy/net/exported.ts';
+import { version } from '../../../proxy/net/version.ts';
 
 let data = '';
 beforeEach(() => {
@@ -35,7 +36,14 @@ describe('what was exported', () => {
   it('is the later one of two scrapes at once', async () => {
     const exported = new Exported(data, 'os');
     await Promise.all([exported.remember({ n: 1 }, 'a 5'), exported.remember({ n: 2 }, 'a 6')]);
-    expect(readFileSync(join(data, 'exported'), 'utf8')).toBe('{"n":2}\na 6\n');
+    expect(readFileSync(join(data, 'exported'), 'utf8')).toBe(`{"version":"${version()}","totals":{"n":2}}\na 6\n`);
+  });
+
+  it('of another version is gone on from, and not compared: series may have other names', () => {
+    writeFileSync(join(data, 'exported'), '{"version":"0.0.1","totals":{"n":3}}\na 5\n');
+    const exported = new Exported(data, 'fsync');
+    expect(exported.totals).toEqual({ n: 3 });
+    expect(exported.fallenBack('b 1')).toBe('');
   });
 
   it('is nothing where the file is damaged, and says so where it cannot be written', async () => {

@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { version } from '../../../proxy/net/version.ts';
 import { scene, type Scene, until } from './instance-fixture.ts';
 
 const scenes: Scene[] = [];
@@ -36,7 +37,7 @@ describe('the HTTP side', () => {
     const instance = newScene();
     const { http } = await instance.start();
     const exported = join(instance.data, 'exported');
-    writeFileSync(exported, '{"counters":{"connects":5}}\nweighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 31\n');
+    writeFileSync(exported, `{"version":"${version()}","totals":{"counters":{"connects":5}}}\nweighbridge_shares_total{site="north",lessee="acme",verdict="accepted"} 31\n`);
     const second = newScene('normal');
     mkdirSync(second.data, { recursive: true });
     copyFileSync(exported, join(second.data, 'exported'));
@@ -52,7 +53,7 @@ describe('the HTTP side', () => {
   it('goes on with its own counters after a restart', async () => {
     const instance = newScene();
     mkdirSync(instance.data, { recursive: true });
-    writeFileSync(join(instance.data, 'exported'), '{"counters":{"connects":5}}\n');
+    writeFileSync(join(instance.data, 'exported'), '{"totals":{"counters":{"connects":5}}}\n');
     const { http } = await instance.start();
     expect((await get(http, '/metrics')).text).toContain('weighbridge_connects_total 12\n');
   });
