@@ -112,6 +112,7 @@ const rentSchema = section({
   poolFee: percent(0, 100).optional().describe('With revenueShare of what is expected: fee of the pool, taken off before the share. Left out: none.'),
   hosting: price(['kWh'], '0.065 USD/kWh').optional().describe('Price of energy. The energy is the delivered work times `efficiency`.'),
   efficiency: efficiency().optional().describe('With hosting: energy that the contract grants a terahash.'),
+  tax: percent(0, 100).optional().describe('Tax on this payment, at the rate that the parties state; also on a service credit of it. Left out: none, for no tax is ever assumed.'),
   payer: party().describe('Who pays. A name of parties.'),
   payee: party().describe('Who is paid. A name of parties.'),
 }).superRefine((rent, context) => {

@@ -111,6 +111,7 @@ function components(document: Document, statement: StatementDraft): void {
 
 /** "0.042 USD", "35% after 1% fee", "10% a point". */
 function priceText({ unit, unitPrice, currency }: StatementDraft['components'][number]): string {
+  if (unit === currency) return printable(unitPrice);
   if (unit === 'point') return `${unitPrice.replace(/ of .*/, '')} a point`;
   return unit === 'BTC' ? printable(unitPrice) : `${unitPrice} ${currency}`;
 }

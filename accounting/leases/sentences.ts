@@ -46,7 +46,13 @@ function subjectSentences(terms: LeaseTerms): string[] {
   ];
 }
 
+/** "…, and 19% tax on it" where a rate is stated. */
 function payment(terms: LeaseTerms, rent: RentConfig): string {
+  const sentence = untaxed(terms, rent);
+  return rent.tax === undefined ? sentence : `${sentence.slice(0, -1)}, and ${rent.tax}% tax on it.`;
+}
+
+function untaxed(terms: LeaseTerms, rent: RentConfig): string {
   const who = `${partyName(terms, rent.payer)} pays ${partyName(terms, rent.payee)}`;
   const component = componentOf(rent);
   if (component === 'revenueShare') {

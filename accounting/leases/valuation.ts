@@ -18,9 +18,10 @@ export interface Line {
   readonly date: string;
   readonly payer: string;
   readonly payee: string;
-  readonly component: Component | 'serviceCredit';
+  readonly component: Component | 'serviceCredit' | 'tax';
   readonly quantity: Exact;
-  readonly unit: 'TH·day' | 'kWh' | 'BTC' | 'point';
+  /** Of a tax, the currency of what it is on. */
+  readonly unit: string;
   /** Price of one unit, decimal text; of a share of the value and of a credit, its percentage. */
   readonly unitPrice: string;
   readonly currency: string;
@@ -91,16 +92,26 @@ function dailyValues(days: readonly DayQuantities[]): bigint[] {
 
 function linesOf(lease: LeaseConfig, day: DayQuantities, value: bigint): Line[] {
   const shares = sharesOf(lease, value);
-  return lease.rent.map((rent, index) => {
-    const line = { date: day.date, payer: rent.payer, payee: rent.payee };
-    if (rent.revenueShare !== undefined) {
-      const quantity = exact(value, 10n ** BigInt(BTC_PLACES));
-      return { ...line, component: 'revenueShare', quantity, unit: 'BTC', unitPrice: shareText(rent), currency: 'BTC', amount: shares.get(index) ?? 0n };
-    }
-    const { component, quantity, unit } = priced(rent, day);
-    const price = rent[component] ?? { amount: '0', currency: 'BTC' };
-    return { ...line, component, quantity, unit, unitPrice: price.amount, currency: price.currency, amount: minorAmount(times(quantity, decimal(price.amount)), price.currency) };
-  });
+  return lease.rent.flatMap((rent, index) => taxed(rent, rentLine(rent, day, value, shares.get(index) ?? 0n)));
+}
+
+/** A line, and its tax where a rate is stated. */
+function taxed({ tax }: RentConfig, line: Line): Line[] {
+  if (tax === undefined) return [line];
+  const { date, payer, payee, currency, component, amount } = line;
+  const quantity = exact(amount, 10n ** BigInt(placesOf(currency)));
+  return [line, { date, payer, payee, component: 'tax', quantity, unit: currency, unitPrice: `${tax}% of ${component}`, currency, amount: minorAmount(times(quantity, percentage(tax)), currency) }];
+}
+
+/** The line of a payment; `share` is its part of the day's value in nano-satoshi, for shares of the value. */
+function rentLine(rent: RentConfig, day: DayQuantities, value: bigint, share: bigint): Line {
+  const line = { date: day.date, payer: rent.payer, payee: rent.payee };
+  if (rent.revenueShare !== undefined) {
+    return { ...line, component: 'revenueShare', quantity: exact(value, 10n ** BigInt(BTC_PLACES)), unit: 'BTC', unitPrice: shareText(rent), currency: 'BTC', amount: share };
+  }
+  const { component, quantity, unit } = priced(rent, day);
+  const price = rent[component] ?? { amount: '0', currency: 'BTC' };
+  return { ...line, component, quantity, unit, unitPrice: price.amount, currency: price.currency, amount: minorAmount(times(quantity, decimal(price.amount)), price.currency) };
 }
 
 function priced(rent: RentConfig, day: DayQuantities): { component: 'fixed' | 'delivered' | 'hosting'; quantity: Exact; unit: 'TH·day' | 'kWh' } {
@@ -174,7 +185,7 @@ function creditLines(lease: LeaseConfig, lines: readonly Line[], service: Valuat
     if (amount === 0n) return [];
     const payee = rent.payer === lease.performer ? rent.payee : rent.payer;
     const unitPrice = `${lease.service?.creditPerPoint}% of ${lease.service?.of}`;
-    return [{ date, payer: lease.performer, payee, component: 'serviceCredit' as const, quantity: points, unit: 'point' as const, unitPrice, currency, amount }];
+    return taxed(rent, { date, payer: lease.performer, payee, component: 'serviceCredit', quantity: points, unit: 'point', unitPrice, currency, amount });
   });
 }
 

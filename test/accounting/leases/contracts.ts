@@ -28,14 +28,16 @@ export function emptyDays(lease: LeaseConfig, fromMs: number, toMs: number): Lea
 const decimalText = (max: number): fc.Arbitrary<string> => fc.tuple(fc.nat(max), fc.nat(999_999)).map(([units, rest]) => `${units}.${String(rest).padStart(6, '0')}`);
 const share = fc.integer({ min: 0, max: 50 }).map((percent) => `${percent}%`);
 
+const taxed: fc.Arbitrary<Record<string, string>> = fc.constantFrom<Record<string, string>[]>({}, { tax: '19%' }, { tax: '8.25%' });
+
 function rentOf(residual: string): fc.Arbitrary<Record<string, string>[]> {
   const [other, third] = residual === 'nfx' ? ['acme', 'host'] : ['nfx', 'host'];
   const sides = fc.constantFrom({ payer: 'nfx', payee: 'acme' }, { payer: 'acme', payee: 'nfx' }, { payer: 'acme', payee: 'host' });
   const priced = fc.tuple(fc.constantFrom('fixed', 'delivered'), decimalText(3), fc.constantFrom('USD', 'EUR', 'BTC'), sides);
   return fc.tuple(
     fc.array(priced.map(([kind, amount, currency, who]) => ({ [kind]: `${amount} ${currency}/TH/day`, ...who })), { maxLength: 3 }),
-    fc.array(fc.tuple(share, share, fc.constantFrom(other, third)).map(([part, fee, payee]) => ({ revenueShare: part, poolFee: fee, payer: residual, payee })), { maxLength: 2 }),
-    decimalText(1).map((amount) => [{ hosting: `${amount} USD/kWh`, efficiency: '21.5 J/TH', payer: 'acme', payee: 'host' }]),
+    fc.array(fc.tuple(share, share, fc.constantFrom(other, third), taxed).map(([part, fee, payee, tax]) => ({ revenueShare: part, poolFee: fee, payer: residual, payee, ...tax })), { maxLength: 2 }),
+    fc.tuple(decimalText(1), taxed).map(([amount, tax]) => [{ hosting: `${amount} USD/kWh`, efficiency: '21.5 J/TH', payer: 'acme', payee: 'host', ...tax }]),
   ).map((parts) => parts.flat());
 }
 

@@ -198,6 +198,23 @@ describe('conservation', () => {
   const anyMonth = fc.record({ lease: anyLease, startDay: fc.integer({ min: 20_000, max: 23_000 }), offsetMs: fc.nat(86_399_999), days: fc.integer({ min: 1, max: 12 }), carried: fc.nat(50) });
   const anyStated = fc.array(fc.tuple(fc.nat(12 * 24), fc.nat(48), fc.constantFrom('curtailed' as const, 'suspended' as const)), { maxLength: 4 });
 
+  it('taxes a payment and its service credit at the rate that is stated, each line half-even, and nothing else', () => {
+    const lease = leaseOf({
+      timezone: 'UTC', rent: [{ fixed: '0.0333 USD/TH/day', tax: '8.25%', payer: 'nfx', payee: 'acme' }, { delivered: '0.01 USD/TH/day', payer: 'nfx', payee: 'acme' }],
+      service: { target: '95%', creditPerPoint: '1%', of: 'fixed', cap: '50%' },
+    });
+    const { lines } = valueLease(lease, month(lease, '2026-11-02', '2026-11-04', () => 0.5), NONE, ZERO);
+    // 3.33 a day, 8.25 % of it is 0.274725; the ratio is 45 points short of 95 %, so 44.x % of 6.66 are credited.
+    expect(lines.map(({ date, component, unitPrice, amount }) => [date, component, unitPrice, amount])).toEqual([
+      ['2026-11-02', 'fixed', '0.0333', 333n], ['2026-11-02', 'tax', '8.25% of fixed', 27n], ['2026-11-02', 'delivered', '0.01', 50n],
+      ['2026-11-03', 'fixed', '0.0333', 333n], ['2026-11-03', 'tax', '8.25% of fixed', 27n], ['2026-11-03', 'delivered', '0.01', 50n],
+      ['', 'serviceCredit', '1% of fixed', expect.any(BigInt)], ['', 'tax', '8.25% of serviceCredit', expect.any(BigInt)],
+    ]);
+    const [credit, tax] = lines.slice(-2).map(({ amount }) => Number(amount));
+    expect(credit).toBeGreaterThan(285);
+    expect(tax).toBe(Math.round((credit ?? 0) * 0.0825));
+  });
+
   it('holds over random contracts: entries add up to zero in each currency, values and lines to what was divided', () => {
     fc.assert(
       fc.property(anyMonth, anyStated, fc.array(anyWork, { minLength: 14, maxLength: 14 }), ({ lease, startDay, offsetMs, days, carried }, stated, work) => {
