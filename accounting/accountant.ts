@@ -31,6 +31,8 @@ export interface AccountantOptions {
   /** Leases to be watched, and the machines that are installed. */
   readonly leases?: readonly LeaseTerms[];
   readonly inventory?: readonly InventoryRow[] | undefined;
+  /** Other hosts publish into the same ledger. */
+  readonly shared?: boolean;
   /** How long a step may wait for others to let go of the ledger. */
   readonly busyTimeoutMs?: number;
 }
@@ -216,9 +218,9 @@ export class Accountant {
 
   /** What of the leases is in the ledger before it is folded on. */
   #watch(store: Store): LeaseWatch | undefined {
-    const { leases, inventory } = this.#options;
+    const { leases, inventory, shared } = this.#options;
     if (leases === undefined || leases.length === 0) return undefined;
-    const watch = new LeaseWatch(leases, inventory);
+    const watch = new LeaseWatch(leases, inventory, shared);
     store.consistently(() => beginWatch(watch, store, this.#options.world.wallMs()));
     return watch;
   }

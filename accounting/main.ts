@@ -48,7 +48,7 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   const log = createChildLogger('accountant');
   const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows;
   const accountant = Accountant.open({
-    dataDir: config.data, world, leases: leaseTerms(config), inventory, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
+    dataDir: config.data, world, leases: leaseTerms(config), inventory, shared: config.redis !== undefined, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
   });
   const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;

@@ -158,7 +158,12 @@ class WatchedLease {
     return (Number(this.terms.lease.contracted) * 60) / (HASHES_PER_SHARE * 2 ** this.#exponent);
   }
 
-  figures(nowMs: number, observed: Observed, inventory: readonly InventoryRow[] | undefined): LeaseFigures {
+  /** No machine of it has worked here for days: where others publish into the same ledger it is theirs to watch. */
+  get isElsewhere(): boolean {
+    return this.lastShareMs === undefined && this.#workers.size === 0;
+  }
+
+  figures(nowMs: number, observed: Observed, inventory: readonly InventoryRow[] | undefined, shared: boolean): LeaseFigures {
     const contracted = Number(this.terms.lease.contracted);
     const windows = this.#windows(nowMs, observed);
     const owed = this.isOwed(nowMs) ? contracted : 0;
@@ -167,7 +172,7 @@ class WatchedLease {
     const plates = (rows: readonly InventoryRow[] | undefined): number | undefined => rows && Number(rows.reduce((sum, row) => sum + row.nameplateHashes, 0n));
     return {
       lease: this.terms.id, contracted, owed, windows, installed: plates(machines), seen: plates(machines?.filter(({ worker }) => names.has(worker))),
-      lastShareMs: this.lastShareMs, shortfall: this.#found, state: this.#state(nowMs, observed, windows),
+      lastShareMs: this.lastShareMs, shortfall: this.#found, state: shared && this.isElsewhere ? 'unmeasured' : this.#state(nowMs, observed, windows),
     };
   }
 
@@ -253,12 +258,15 @@ export class LeaseWatch {
   readonly #leases: ReadonlyMap<string, WatchedLease>;
   readonly #observed = new Observed(KEPT_HOURS);
   readonly #inventory: readonly InventoryRow[] | undefined;
+  readonly #shared: boolean;
   #events: readonly LeaseEvent[] = [];
 
-  constructor(leases: readonly LeaseTerms[], inventory: readonly InventoryRow[] | undefined) {
+  /** @param shared Other hosts may have machines of these leases. */
+  constructor(leases: readonly LeaseTerms[], inventory: readonly InventoryRow[] | undefined, shared = false) {
     const budget = DAILY_BUDGET / Math.max(1, leases.length);
     this.#leases = new Map(leases.map((terms) => [terms.id, new WatchedLease(terms, budget)]));
     this.#inventory = inventory;
+    this.#shared = shared;
   }
 
   /** What was stated so far, of all leases. */
@@ -298,7 +306,7 @@ export class LeaseWatch {
 
   /** Of those whose term has begun and not ended. */
   figures(nowMs: number): LeaseFigures[] {
-    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#inventory));
+    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#inventory, this.#shared));
   }
 
   #of(leases: string): WatchedLease[] {

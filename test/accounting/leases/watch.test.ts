@@ -145,6 +145,25 @@ describe('a lease that is watched', () => {
     expect([...farm.states]).toEqual(['ok']);
   });
 
+  it('that never worked here is dark where this host is alone, and not ours to watch where others share the ledger', () => {
+    const lease = { ...leaseOf(), contracted: String(CONTRACTED) };
+    for (const shared of [false, true]) {
+      const watch = new LeaseWatch([{ id: 'l', lease, parties: {} }], undefined, shared);
+      const observed = (ms: number): Deltas => {
+        const deltas = emptyDeltas();
+        for (let minute = START_MS / MINUTE_MS; minute * MINUTE_MS < START_MS + ms; minute += 1) {
+          const fromMs = minute * MINUTE_MS;
+          deltas.observed_minute.set(`${minute}`, { minute, run: 'a', process: 'a', observed_ms: MINUTE_MS, first_ms: fromMs, last_ms: fromMs + MINUTE_MS });
+        }
+        return deltas;
+      };
+      watch.committed(observed(10 * MINUTE_MS), START_MS + 10 * MINUTE_MS);
+      expect(watch.figures(START_MS + 10 * MINUTE_MS)).toMatchObject([{ state: shared ? 'unmeasured' : 'dark' }]);
+      watch.lastShare('l', START_MS);
+      expect(watch.figures(START_MS + 10 * MINUTE_MS)).toMatchObject([{ state: 'dark' }]);
+    }
+  });
+
   it('is over when the last day is above what the contract takes', () => {
     const farm = new Farm(11, { overDelivery: { upTo: '5%', then: 'free' } });
     farm.run(3 * HOUR_MS, 1.6, EXPONENT, 5000);
