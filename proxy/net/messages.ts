@@ -126,6 +126,8 @@ export type ToProxy =
   | { readonly type: 'configure'; readonly config: Config }
   /** Say what became of the sessions by the last configuration; all doors have come. */
   | { readonly type: 'outcome'; readonly request: number }
+  /** Difficulties that machines were found to need where they were, by worker name. */
+  | { readonly type: 'wishes'; readonly wishes: readonly (readonly [worker: string, exponent: number])[] }
   /** This session's machine is with another process now. */
   | { readonly type: 'taken'; readonly sessionId: string }
   /** Take no more connections, close those that are open evenly over `overMs`, then say so. */
@@ -144,6 +146,8 @@ export type FromProxy =
   | { readonly type: 'configured'; readonly request: number; readonly outcome: Reconfigured }
   /** A machine came here with a session of another run. */
   | { readonly type: 'brought'; readonly sessionId: string }
+  /** At the begin of a drain: for those that take its machines. */
+  | { readonly type: 'wishes'; readonly wishes: readonly (readonly [worker: string, exponent: number])[] }
   /** No session is left, and no pool owes a verdict. */
   | { readonly type: 'drained' }
   /** A start that cannot succeed (port taken, data directory not writable): one sentence. */

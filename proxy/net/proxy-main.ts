@@ -64,9 +64,12 @@ async function main(): Promise<void> {
         return;
       case 'outcome':
         return void configured.then((outcome) => tell({ type: 'configured', request: message.request, outcome }));
+      case 'wishes':
+        return proxy.learnWishes(message.wishes);
       case 'taken':
         return proxy.taken(message.sessionId);
       case 'drain':
+        void tell({ type: 'wishes', wishes: proxy.wishes() });
         return void proxy.drain(message.overMs).then(() => tell({ type: 'drained' }));
       default:
         return message satisfies never;

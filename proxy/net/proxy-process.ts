@@ -225,6 +225,15 @@ export class ProxyProcess implements Sink {
     return this.farm.hosts(new Map(Object.entries(elsewhere)), least);
   }
 
+  /** Difficulties by worker name, for the process that serves them next. */
+  wishes(): [worker: string, exponent: number][] {
+    return this.farm.wishes();
+  }
+
+  learnWishes(wishes: readonly (readonly [worker: string, exponent: number])[]): void {
+    this.farm.learnWishes(wishes);
+  }
+
   /** A machine of ours is with another process now. */
   taken(sessionId: string): void {
     this.farm.takenElsewhere(sessionId, this.now());

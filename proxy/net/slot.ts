@@ -35,6 +35,8 @@ export interface SlotOptions {
   readonly firstRoom: () => number | undefined;
   readonly onSnapshot: (snapshot: ProxySnapshot) => void;
   readonly onBrought: (sessionId: string) => void;
+  /** What it knows of machines that are about to leave it. */
+  readonly onWishes: (wishes: Extract<FromProxy, { type: 'wishes' }>['wishes']) => void;
   /** It has more or fewer sessions than before, listens, or is gone. */
   readonly onChange: () => void;
   /** Debug lines that are wanted of a process that begins. */
@@ -210,6 +212,9 @@ export class Slot {
         return;
       case 'brought':
         this.#options.onBrought(message.sessionId);
+        return;
+      case 'wishes':
+        this.#options.onWishes(message.wishes);
         return;
       case 'drained':
         this.#drained();

@@ -103,6 +103,7 @@ export class Slots {
       firstRoom: () => (count === 1 ? undefined : AHEAD_MIN),
       onSnapshot: (snapshot) => onReport(this.#metricsName(number), snapshot),
       onBrought: (sessionId) => this.#brought(number, sessionId),
+      onWishes: (wishes) => this.#slots.forEach((slot) => slot.send({ type: 'wishes', wishes })),
       onChange: () => this.#balance(),
       debug: () => this.#debugging.order,
       onTrouble: (event, sentence) => logEvent(log, event, { child: this.#metricsName(number) }, sentence),

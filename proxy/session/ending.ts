@@ -47,6 +47,20 @@ function rememberWish(state: FarmState, session: Session): void {
   if (state.wishes.size > WISHES_MAX) state.wishes.delete(state.wishes.keys().next().value!);
 }
 
+/** What vardiff has found for each name that has shown shares: of those connected and those that left. */
+export function knownWishes(state: FarmState): [worker: string, exponent: number][] {
+  for (const session of state.sessions) rememberWish(state, session);
+  return [...state.wishes];
+}
+
+/** Wishes of machines that another process has served. */
+export function learnWishes(state: FarmState, wishes: readonly (readonly [worker: string, exponent: number])[]): void {
+  for (const [worker, exponent] of wishes) {
+    if (state.wishes.size >= WISHES_MAX) return;
+    if (!state.wishes.has(worker)) state.wishes.set(worker, exponent);
+  }
+}
+
 /** Writes down the rejects that were only counted. */
 export function flushRejects(state: FarmState, session: Session): void {
   for (const { bind, verdict, count } of session.takeUncounted()) {

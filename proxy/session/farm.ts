@@ -7,7 +7,7 @@ import type { DownstreamMessage } from '../protocol/downstream.ts';
 import type { UpstreamMessage } from '../protocol/upstream.ts';
 import { Delivery } from './delivery.ts';
 import { Drain } from './drain.ts';
-import { closeSession, endSession } from './ending.ts';
+import { closeSession, endSession, knownWishes, learnWishes } from './ending.ts';
 import type { Fact, LeaseTermsFact, Unadmitted } from './facts.ts';
 import { Jobs } from './jobs.ts';
 import { knowsEverySite } from './layouts.ts';
@@ -180,6 +180,15 @@ export class Farm {
       this.state.now = later;
       return this.stopped || drain.step();
     };
+  }
+
+  /** Difficulties that machines were found to need, by name, for the process that serves them next. */
+  wishes(): [worker: string, exponent: number][] {
+    return knownWishes(this.state);
+  }
+
+  learnWishes(wishes: readonly (readonly [worker: string, exponent: number])[]): void {
+    learnWishes(this.state, wishes);
   }
 
   /** Notes sessions at other processes by remote address; returns those here, of addresses with at least `least`. */

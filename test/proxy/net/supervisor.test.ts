@@ -159,6 +159,26 @@ describe('reloading', () => {
   });
 });
 
+describe('replacing a process', () => {
+  it('leaves the old one where it is when a new one does not come up, and says why', { timeout: 20_000 }, async () => {
+    const s = newScene();
+    const supervisor = await s.start();
+    const [before] = (await supervisor.status()).processes;
+    s.yaml = s.firstYaml.replace('user: normal', 'user: crash');
+    await supervisor.reload();
+    await expect(askInstance(s.data, { type: 'restart', process: undefined, overMs: 0 }, realWorld, 10_000)).rejects.toThrow('The proxy process ended (exit code 3) before it listened');
+    const { processes, problems, restarts } = await supervisor.status();
+    expect(processes).toEqual([{ ...before, sessions: before?.sessions }]);
+    expect({ problems, restarts: restarts.proxy }).toEqual({ problems: [], restarts: 0 });
+    s.yaml = s.firstYaml;
+    await supervisor.reload();
+    const [replaced] = await askInstance(s.data, { type: 'restart', process: 1, overMs: 0 }, realWorld, 10_000);
+    expect(replaced).toMatchObject({ process: 1, pidBefore: before?.pid });
+    expect((await supervisor.status()).processes).toMatchObject([{ process: 1, state: 'serving', pid: replaced?.pid }]);
+    await expect(askInstance(s.data, { type: 'drain', process: 1, overMs: 0 }, realWorld, 10_000)).rejects.toThrow('No other process would serve');
+  });
+});
+
 describe('stopping', () => {
   it('stops the proxy process first, then the accountant, and frees the data directory', async () => {
     const s = newScene();

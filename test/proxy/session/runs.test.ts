@@ -94,6 +94,21 @@ describe('a machine that comes to another run', () => {
     expect(share(old, back, heard)).toMatchObject({ result: true });
   });
 
+  it('begins at the difficulty that it was found to need there', () => {
+    const [old, next] = pair();
+    const { session, heard } = old.miner('acme.fast');
+    share(old, session, heard);
+    old.wait(600_000);
+    expect(session.vardiff!.exponent).not.toBe(-24);
+    next.farm.learnWishes([...old.farm.wishes(), ['acme.other', 3]]);
+    const came = next.connect();
+    next.subscribe(came, session.sessionId);
+    next.authorize(came, 'acme.fast');
+    expect(exponentIn(next.heard(came))).toBe(session.vardiff!.exponent);
+    next.farm.learnWishes([['acme.fast', 9]]);
+    expect(next.farm.wishes()).toContainEqual(['acme.fast', session.vardiff!.exponent]);
+  });
+
   it('gets a prefix of its own where another has the one it brings, or its layout is not wanted any more', () => {
     const [old, next] = pair();
     const { session } = old.miner();

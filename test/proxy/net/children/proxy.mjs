@@ -39,6 +39,7 @@ process.on('message', (message) => {
     const machine = { worker: 'acme.1', site: 'north', lessee: 'acme', leases: ['acme-lb'], address: '127.0.0.1:5', firmware: 'f/1', exponent: 4, pool: 'main', link: 1, process: 1, connectedMs: 5, lastShareMs: startedMs, windowMs: 60000, accepted: [[4, 30]], rejects: { stale: machines }, acceptedTotal: 30 };
     process.send({ type: 'machines', request: message.request, machines: [machine] });
   }
+  if (message.type === 'drain') process.send({ type: 'drained' });
   if (message.type === 'outcome') process.send({ type: 'configured', request: message.request, outcome: { rerouted: 2, leaving: 1 } });
   if (message.type === 'stop' && mode !== 'deaf') {
     writeFileSync(join(config.data, 'proxy-stopped'), String(process.hrtime.bigint()));
