@@ -3,7 +3,7 @@
  * costs the machines: reply p99 with and without, in turn in one run.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { emptyDeltas } from '../../accounting/rows.ts';
 import { Store } from '../../accounting/store.ts';
 import { realWorld } from '../../config/world.ts';
 import { SimulatedPool } from '../rig/pool.ts';
-import { here, load, median, pause } from './children.ts';
+import { cpuSeconds, here, load, median, pause } from './children.ts';
 
 const LEASES = 200;
 const SITES = 20;
@@ -76,6 +76,11 @@ async function scrape(url: string): Promise<{ readonly ms: number; readonly text
   return { ms: realWorld.monoMs() - fromMs, text };
 }
 
+function accountantOf(supervisor: number): number {
+  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').trim().split(' ').map(Number);
+  return children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('accounting/main')) ?? supervisor;
+}
+
 async function underLoad(port: number, url: string | undefined): Promise<{ readonly p99Ms: number; readonly scrapes: readonly number[] }> {
   const scrapes: number[] = [];
   let running = true;
@@ -103,6 +108,8 @@ async function measure(directory: string): Promise<void> {
   const url = `http://127.0.0.1:${http}/metrics`;
   try {
     while (!(await scrape(url).then(({ text }) => text.includes('weighbridge_links{pool="main",state="live"} 1'), () => false))) await pause(100);
+    const accountant = accountantOf(child.pid!);
+    const before = [cpuSeconds(child.pid!), cpuSeconds(accountant)] as const;
     const alone: number[] = [];
     let text = '';
     for (let i = 0; i < ALONE; i += 1) {
@@ -110,8 +117,9 @@ async function measure(directory: string): Promise<void> {
       alone.push(found.ms);
       text = found.text;
     }
+    const cpuMs = [cpuSeconds(child.pid!) - before[0], cpuSeconds(accountant) - before[1]].map((seconds) => ((seconds * 1000) / ALONE).toFixed(1));
     const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;
-    process.stdout.write(`scrape of ${series} series, ${Math.round(text.length / 1024)} KiB: median ${median(alone, (ms) => ms).toFixed(1)} ms, fastest ${Math.min(...alone).toFixed(1)} ms of ${ALONE}\n`);
+    process.stdout.write(`scrape of ${series} series, ${Math.round(text.length / 1024)} KiB: median ${median(alone, (ms) => ms).toFixed(1)} ms, fastest ${Math.min(...alone).toFixed(1)} ms of ${ALONE}; processor time of the supervisor ${cpuMs[0]} ms, of the accountant ${cpuMs[1]} ms\n`);
     for (let round = 1; round <= Number(values.rounds); round += 1) {
       const without = await underLoad(port, undefined);
       const beside = await underLoad(port, url);
