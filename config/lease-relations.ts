@@ -4,6 +4,8 @@ import type { Inventory, InventoryReader, InventoryRow } from './inventory.ts';
 import { type LeaseConfig, leaseSchema } from './leases.ts';
 import { overlap, readRange } from './networks.ts';
 import { nearest } from './options.ts';
+import { poolsNamed } from './route-pools.ts';
+import type { RouteConfig } from './schema.ts';
 import type { Path } from './source.ts';
 
 interface Finding {
@@ -13,7 +15,8 @@ interface Finding {
 
 /** The part of a route that its label and its reach come from. */
 interface RouteView {
-  readonly match: { readonly site?: string | undefined; readonly worker?: string | undefined };
+  readonly match: { readonly site?: string | undefined; readonly worker?: string | undefined; readonly lease?: string | undefined };
+  readonly pools: RouteConfig['pools'];
   readonly lessee: string;
 }
 
@@ -51,7 +54,7 @@ function viewOf(value: unknown, inventoryOf: InventoryReader, routes: View['rout
 /** All findings about leases of a file's plain value. `routes` are those that could be understood, in their places. */
 export function leaseFindings(value: unknown, inventoryOf: InventoryReader, routes: View['routes']): Finding[] {
   const view = viewOf(value, inventoryOf, routes);
-  return [...partyNames(view), ...siteNames(view), ...rentRoles(view), ...overlaps(view), ...labels(view), ...inventoryFindings(view)];
+  return [...partyNames(view), ...siteNames(view), ...rentRoles(view), ...overlaps(view), ...labels(view), ...leaseRoutes(view), ...ownLinks(view), ...inventoryFindings(view)];
 }
 
 function missing(what: string, plural: string, name: string, known: Iterable<string>): string {
@@ -152,6 +155,29 @@ function labels({ leases, routes, parties }: View): Finding[] {
     }
     return findings;
   });
+}
+
+function leaseRoutes({ leases, routes }: View): Finding[] {
+  return routes.flatMap((route, index) => {
+    const lease = route?.match.lease;
+    return lease === undefined || leases.has(lease) ? [] : [{ path: ['routes', index, 'match', 'lease'], message: missing('lease', 'leases', lease, leases.keys()) }];
+  });
+}
+
+/** A machine has one link at a time: it cannot be the own link of two leases, and an account is of use where a route goes to its pool. */
+function ownLinks({ leases, routes }: View): Finding[] {
+  const own = (lease: LeaseConfig): boolean => lease.link === 'exclusive' || lease.accounts !== undefined;
+  const routed = new Set(routes.flatMap((route) => (route === undefined ? [] : poolsNamed(route.pools))));
+  const entries = [...leases];
+  return entries.flatMap(([id, lease], index) => [
+    ...Object.keys(lease.accounts ?? {})
+      .filter((pool) => !routed.has(pool))
+      .map((pool) => ({ path: ['leases', id, 'accounts', pool], message: `is no pool of any route: ${[...routed].map((each) => `"${each}"`).join(', ')} ${routed.size === 1 ? 'is' : 'are'}` })),
+    ...entries.slice(0, index).flatMap(([other, earlier]) => {
+      if (!own(lease) || !own(earlier) || lease.kind === earlier.kind || !leasesMeet(lease, earlier)) return [];
+      return [{ path: ['leases', id, 'link'], message: `wants links of its own for machines that lease "${other}" has on links of its own: leave one of them shared and without accounts` }];
+    }),
+  ]);
 }
 
 function routeMeets({ match }: RouteView, { machines }: LeaseConfig): boolean {

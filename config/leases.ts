@@ -176,6 +176,10 @@ export const leaseSchema = section({
   timezone: timeZone().describe("Where the contract's days begin and end."),
   contracted: hashRate().describe('Hash rate owed.'),
   link: option(oneOf(['shared', 'exclusive']), 'shared', "`exclusive`: an upstream link of this lease alone, which the pool's own extranonce then marks."),
+  accounts: z
+    .record(name(), text(255), { error: 'must be a section with a user name for each pool' })
+    .optional()
+    .describe("Pool accounts of this lease: for each pool the name to authorise with in place of the pool's `user`, on links of its own. Left out: the account of the pool."),
   basis: option(oneOf(['delivered', 'credited']), 'delivered', 'Whether work counts when it is delivered to the proxy or when the pool credits it.'),
   lossBorneBy: lossSchema.prefault({}).describe('Whose loss it is when delivered work does not reach the pool: what the performer bears does not count as delivered.'),
   rent: list(rentSchema, 'payments').describe('What is paid, by whom, to whom.'),

@@ -28,6 +28,7 @@ export const LOG_EVENTS = {
   'link closed': ['info', 'A connection that was not needed any more, or whose end we wanted.'],
   'pool sent what cannot be used': ['warn', 'Lines of a pool that are no Stratum; logged at the 1st, 10th, 100th of a link.'],
   'pool in trouble': ['warn', 'A pool is connected and yet not to be trusted with work, for `why`; machines go to the next one.'],
+  'worker name refused by pool': ['warn', 'A pool with `identity: passthrough` does not take a name; its shares go under the account of the link. The first 20 are logged.'],
   'pool well again': ['info', 'It is trusted again.'],
   'message from pool': ['info', 'client.show_message, verbatim.'],
   'reconnect refused': ['warn', 'A pool asked to reconnect to another domain. It is not followed: that is how hash rate is stolen.'],

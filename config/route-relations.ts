@@ -98,7 +98,7 @@ function levelFindings(route: RouteConfig, index: number): Finding[] {
 
 /** Whether every session that the later route matches has taken the earlier one. */
 function takesAllOf(earlier: RouteConfig['match'], later: RouteConfig['match']): boolean {
-  const site = earlier.site === undefined || earlier.site === later.site;
+  const site = (['site', 'lease'] as const).every((key) => earlier[key] === undefined || earlier[key] === later[key]);
   const listener = earlier.listener === undefined || (earlier.listener.host === later.listener?.host && earlier.listener.port === later.listener.port);
   const globs = (['worker', 'userAgent'] as const).every((key) => earlier[key] === undefined || globCovers(earlier[key], later[key] ?? '*'));
   return site && listener && globs;

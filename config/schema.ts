@@ -88,6 +88,11 @@ function poolSchema(env: Surroundings['env']) {
       200,
       'Shares sent to this pool per link and second. A pool that starts at a low difficulty must not be flooded, or it bans the address; what is above the cap is counted as not credited.',
     ),
+    identity: option(
+      oneOf(['aggregate', 'passthrough']),
+      'aggregate',
+      'Under whose name shares reach this pool. `aggregate`: under `user`. `passthrough`: under the name of the worker, once the pool has taken it on the shared link; names it refuses go under `user`.',
+    ),
     aggregation: option(
       whole(1, 1_000_000),
       10_000,
@@ -102,6 +107,7 @@ export const routeSchema = section({
     site: name().optional().describe('Name of the site. Left out: every site.'),
     listener: listenAddress().optional().describe('Address of the site that the machine connected to, as written in `listen`. Left out: every address.'),
     worker: text(255).optional().describe('Glob over the worker name: * is any run of characters, ? is one. Left out: every name.'),
+    lease: name().optional().describe('Lease that the machine is under at present, by its name in `leases`. Left out: any or none.'),
     userAgent: text(255).optional().describe('Glob over what the machine calls its software in mining.subscribe; one that names itself before it subscribes has none. Left out: every software.'),
   })
     .prefault({})

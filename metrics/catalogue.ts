@@ -112,6 +112,7 @@ export const CATALOGUE = [
   counter('weighbridge_pool_work_total', ['pool', 'verdict', 'reason'], DIFFICULTY, 'Sum of the upstream difficulties of forwarded shares; verdict="accepted" is credited work'),
   counter('weighbridge_capped_shares_total', [], 'shares', 'Shares good enough for the pool that were held back by the cap on submits, so that the pool cannot credit them'),
   counter('weighbridge_shed_shares_total', [], 'shares', 'Shares that gave way to later ones because the pool did not read or answer; journaled as unanswered'),
+  counter('weighbridge_pool_names_refused_total', [], 'names', 'Worker names that a pool with identity: passthrough refused; their shares go under the account of the link'),
   counter('weighbridge_block_candidates_total', [], 'shares', 'Shares that met the target of the network'),
   histogram('weighbridge_pool_round_trip_seconds', ['pool'], 'seconds', "Time from forwarding a share to the pool's verdict"),
 

@@ -88,6 +88,7 @@ const PLAIN_COUNTERS = {
   validationMismatches: 'weighbridge_validation_mismatches_total',
   cappedShares: 'weighbridge_capped_shares_total',
   shedShares: 'weighbridge_shed_shares_total',
+  namesRefused: 'weighbridge_pool_names_refused_total',
   blockCandidates: 'weighbridge_block_candidates_total',
   unjournaledShares: 'weighbridge_unjournaled_shares_total',
 } as const satisfies Record<string, NameOfType<'counter'>>;

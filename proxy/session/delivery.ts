@@ -119,6 +119,7 @@ export class Delivery {
       session.link = link;
       session.homelessMono = undefined;
       link.sessions.add(session);
+      for (const { worker } of session.binds) link.names?.introduce(worker);
     }
     // With every tick all links are looked at; here it matters when many come at once.
     if (sessions.length * 8 >= link.sessions.size) this.rebalance([link]);

@@ -17,6 +17,8 @@ export interface PendingShare {
   readonly atMs: number;
   readonly sentMono: number;
   readonly session: Session;
+  /** The name it was submitted under. */
+  readonly user: string;
   /** With `reply: pool`: the machine's own request id, while it waits for the pool's verdict. */
   replyId: Id | undefined;
   /** How its version bits were written, where conventions differ for its job. */
@@ -39,6 +41,8 @@ export interface LinkOwner {
   linkJob(link: Link, job: NotifyMessage): void;
   /** The pool narrowed or widened the version mask in mid-job. */
   linkMask(link: Link): void;
+  /** The pool does not take a worker name that was passed on to it. */
+  linkRefusedName(link: Link, worker: string, why: string): void;
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void;
   /** A share gives way to later ones, because the pool does not read or answer: there will be no verdict. */
   linkShed(link: Link, share: PendingShare): void;

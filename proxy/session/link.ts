@@ -11,19 +11,16 @@ import {
   type UpstreamMessage,
 } from '../protocol/upstream.ts';
 import { formatError, formatResult } from '../protocol/downstream.ts';
+import { AUTHORIZE_ID, CONFIGURE_ID, SUBSCRIBE_ID, USER_AGENT, greeting, introduction } from './greeting.ts';
 import type { LinkOwner, NotifyMessage, PendingShare } from './link-owner.ts';
 import { Outbox } from './outbox.ts';
 import type { Outlet } from './outlets.ts';
+import { PassedNames } from './passed-names.ts';
 import type { Session } from './session.ts';
 import type { Now, Sink } from './sink.ts';
 import { LINK_TABLE, type LinkState } from './states.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-const USER_AGENT = 'weighbridge/0.1';
-const CONFIGURE_ID = 1;
-const SUBSCRIBE_ID = 2;
-const AUTHORIZE_ID = 3;
-const SUGGEST_ID = 4;
 /** Widest window any server takes (reference §9). */
 const NTIME_ROLL_MAX_S = 7000;
 /** Seconds' worth of submits that may go at once. */
@@ -54,6 +51,8 @@ export class Link {
   lastExclusiveMono = Number.NEGATIVE_INFINITY;
   readonly outbox: Outbox;
   readonly sessions = new Set<Session>();
+  /** Undefined where all shares go under one name. */
+  readonly names: PassedNames | undefined;
   /** Since when the pool has sent nothing usable as work, though it sends: undefined while its last job was good. */
   uselessSinceMono: number | undefined;
   /** When the pool last answered a share. */
@@ -75,6 +74,7 @@ export class Link {
     const { config } = outlet;
     this.number = number;
     this.outlet = outlet;
+    this.names = config.identity === 'passthrough' ? new PassedNames() : undefined;
     this.host = target.host;
     this.port = target.port;
     this.convention = config.convention === 'auto' ? 'replace' : config.convention;
@@ -129,11 +129,7 @@ export class Link {
     if (LINK_TABLE[this.state].opened !== 'negotiate') return;
     this.state = 'negotiating';
     this.lastLineMono = now.monoMs;
-    const mask = this.config.versionMask.toString(16).padStart(8, '0');
-    const extensions = ['version-rolling', 'subscribe-extranonce'];
-    const asked = { 'version-rolling.mask': mask, 'version-rolling.min-bit-count': 2 };
-    const configure = this.config.versionMask === 0 ? '' : formatRequest(CONFIGURE_ID, 'mining.configure', [extensions, asked]);
-    this.sink.toLink(this, configure + formatRequest(SUBSCRIBE_ID, 'mining.subscribe', [USER_AGENT]));
+    this.sink.toLink(this, greeting(this.outlet));
   }
 
   closed(reason: string): void {
@@ -152,6 +148,21 @@ export class Link {
   /** Whether its cap on submits leaves room for one more. */
   maySubmit(now: Now): boolean {
     return this.bucket.take(now.monoMs);
+  }
+
+  /** Authorises the names that are new, some at a time. */
+  passNames(): void {
+    for (const worker of this.names?.next() ?? []) {
+      const id = this.outbox.giveId();
+      this.names?.asked(id, worker);
+      this.sink.toLink(this, formatRequest(id, 'mining.authorize', [worker, this.outlet.password]));
+    }
+  }
+
+  private named(worker: string, message: Extract<UpstreamMessage, { kind: 'response' }>): void {
+    const refused = !message.ok ? `${message.code} ${message.text}`.trim() : message.result === false ? 'false' : undefined;
+    this.names?.answered(worker, refused === undefined);
+    if (refused !== undefined) this.owner.linkRefusedName(this, worker, refused);
   }
 
   message(message: UpstreamMessage, now: Now): void {
@@ -275,6 +286,8 @@ export class Link {
     if (share !== undefined) {
       this.pending.delete(message.id);
       this.lastAnswerMono = now.monoMs;
+      // It may take back a name that it had taken.
+      if (!message.ok && share.user !== this.outlet.user && poolReason(message.code, message.text) === 'unauthorised') this.named(share.user, message);
       this.owner.linkAnswer(this, share, {
         verdict: message.ok ? 'accepted' : 'rejected',
         reason: message.ok ? 'none' : poolReason(message.code, message.text),
@@ -283,7 +296,9 @@ export class Link {
       });
       return;
     }
-    if (message.id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
+    const worker = this.names?.workerOf(message.id);
+    if (worker !== undefined) this.named(worker, message);
+    else if (message.id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
     else if (message.id === SUBSCRIBE_ID) this.subscribed(message);
     else if (message.id === AUTHORIZE_ID) this.authorised(message, now);
   }
@@ -297,11 +312,7 @@ export class Link {
     }
     this.extranonce1 = read.extranonce1;
     this.extranonce2Bytes = read.extranonce2Bytes;
-    const { difficulty, passwordDifficulty } = this.config;
-    const { user, password } = this.outlet;
-    const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
-    const asked = passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
-    this.sink.toLink(this, formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggest);
+    this.sink.toLink(this, introduction(this.outlet));
   }
 
   private authorised(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {

@@ -156,6 +156,7 @@ export class Miners {
       if (now.monoMs - session.openedMono >= timeouts.unauthenticatedMs) closeSession(this.state, session, 'not authorised in time');
       return;
     }
+    this.names.reconsider(session);
     // A machine without work has nothing to say: its silence counts from when its pool lived.
     const { link } = session;
     const talksSince = link?.state === 'live' ? Math.max(session.lastInputMono, link.liveSinceMono ?? 0) : now.monoMs;

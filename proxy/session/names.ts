@@ -3,11 +3,12 @@ import { exponentFloor } from '../mining/difficulty.ts';
 import { Vardiff } from '../mining/vardiff.ts';
 import { formatError, formatResult, type DownstreamMessage } from '../protocol/downstream.ts';
 import { passwordOptions } from '../protocol/password.ts';
-import { bindInJournal } from './opening.ts';
+import { bindInJournal, rebind } from './opening.ts';
 import type { Placement } from './placement.ts';
-import { findRoute, type Route } from './routes.ts';
+import type { Route } from './routes.ts';
 import type { Bind, Session } from './session.ts';
 import type { FarmState } from './state.ts';
+import { leasesOf, routeOf, travel } from './travel.ts';
 
 type Of<K extends DownstreamMessage['kind']> = Extract<DownstreamMessage, { kind: K }>;
 
@@ -38,7 +39,9 @@ export class Names {
       sink.toSession(session, formatResult(message.id, true));
       return;
     }
-    const route = worker.length > NAME_CHARACTERS_MAX ? undefined : findRoute(this.state.routes, session, worker);
+    const known = worker.length <= NAME_CHARACTERS_MAX;
+    const leases = known ? leasesOf(this.state, session, worker) : [];
+    const route = known ? routeOf(this.state, session, worker, leases) : undefined;
     const refusal = this.whyNot(session, route);
     if (refusal !== undefined || route === undefined) {
       sink.toSession(session, formatError(message.id, 24, refusal ?? 'Unauthorized worker'));
@@ -49,16 +52,32 @@ export class Names {
     }
     this.bind(session, { number: 0, worker, lessee: route.lessee, atMs: 0 });
     const first = session.route === undefined;
-    if (first) this.firstName(session, route, worker, message.password);
+    if (first) {
+      this.firstName(session, worker, message.password);
+      travel(this.state, session, route, leases);
+    }
     sink.toSession(session, formatResult(message.id, true));
     if (!first) return;
     session.state = session.state === 'subscribed' ? 'mining' : 'authorised';
     this.placement.settle(session);
   }
 
+  /** A lease may have begun or ended for a session's machine: another route, links of a lease, or no longer. */
+  reconsider(session: Session): void {
+    const [first] = session.binds;
+    if (first === undefined || session.route === undefined) return;
+    const leases = leasesOf(this.state, session, first.worker);
+    if (leases.length === session.leases.length && leases.every((lease, index) => lease === session.leases[index])) return;
+    const route = routeOf(this.state, session, first.worker, leases) ?? session.route;
+    rebind(this.state, session, route.lessee);
+    travel(this.state, session, route, leases);
+    this.placement.settle(session);
+  }
+
   private bind(session: Session, bind: Bind): void {
     const open = session.state === 'subscribed' || session.state === 'mining';
     session.binds.push(open ? bindInJournal(this.state, session, bind) : bind);
+    session.link?.names?.introduce(bind.worker);
   }
 
   private whyNot(session: Session, route: Route | undefined): string | undefined {
@@ -68,13 +87,11 @@ export class Names {
     return undefined;
   }
 
-  private firstName(session: Session, route: Route, worker: string, password: string): void {
-    session.route = route;
+  private firstName(session: Session, worker: string, password: string): void {
     const asked = passwordOptions(password);
     if (asked.difficulty !== undefined) session.fixedExponent = exponentFloor(asked.difficulty);
     if (asked.minimumDifficulty !== undefined) session.floorExponent = ceilExponent(asked.minimumDifficulty);
     this.begin(session, session.suggestedExponent ?? this.state.wishes.get(worker) ?? this.state.config.difficulty.startExponent);
-    this.state.splitting.placed(session, route);
   }
 
   private begin(session: Session, exponent: number): void {

@@ -1,5 +1,5 @@
 /** What is written down when a session has its extranonce and when it has a name. */
-import { bindFact, sessionFact } from './live-facts.ts';
+import { bindFact, sessionFact, sessionFacts } from './live-facts.ts';
 import type { Bind, Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -10,6 +10,17 @@ export function openInJournal(state: FarmState, session: Session): void {
   session.binds.forEach((bind, index) => {
     session.binds[index] = bindInJournal(state, session, bind);
   });
+}
+
+/** Another lessee for all names of a session: what is under way refers to them as they were, what comes from now on is the new one's. */
+export function rebind(state: FarmState, session: Session, lessee: string): void {
+  if (session.binds.every((bind) => bind.lessee === lessee)) return;
+  const facts = [...sessionFacts(session, state.now.wallMs)];
+  session.binds.forEach((bind, index) => {
+    const renamed = { ...bind, lessee };
+    session.binds[index] = bind.number === 0 ? renamed : bindInJournal(state, session, renamed);
+  });
+  state.departed.add(facts, state.lastSequence, () => session.pendingPool > 0);
 }
 
 /** Gives a name of a subscribed session its number. */

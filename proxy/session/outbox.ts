@@ -26,10 +26,15 @@ export class Outbox {
     this.onShed = onShed;
   }
 
+  /** An id for a request of its own. */
+  giveId(): number {
+    this.nextId += 1;
+    return this.nextId - 1;
+  }
+
   /** Submits a share by the line that `format` makes of its id. `urgent` never waits. */
   submit(share: PendingShare, format: (id: number) => string, urgent: boolean): void {
-    const id = this.nextId;
-    this.nextId += 1;
+    const id = this.giveId();
     this.pending.set(id, share);
     if (this.blockedSinceMono === undefined || urgent) this.send(format(id));
     else this.held.set(id, format(id));

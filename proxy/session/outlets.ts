@@ -1,5 +1,5 @@
 /** Where work is delivered: a pool under an account, over as many links as its sessions need; and which of those links live. */
-import type { PoolConfig } from '../../config/schema.ts';
+import type { Config, PoolConfig } from '../../config/schema.ts';
 import type { Link } from './link.ts';
 
 /** Links of one outlet are alike: a session may be on any of them. */
@@ -10,6 +10,54 @@ export interface Outlet {
   readonly config: PoolConfig;
   readonly user: string;
   readonly password: string;
+  /** The lease that has it to itself; '' where it is everybody's. */
+  readonly lease: string;
+}
+
+/** All the places to deliver to that sessions have needed so far. */
+export class Outlets {
+  private readonly holder: { readonly config: Pick<Config, 'pools' | 'leases'> };
+  private readonly known = new Map<string, Outlet>();
+
+  /** `holder` has the configuration that is in force. */
+  constructor(holder: { readonly config: Pick<Config, 'pools' | 'leases'> }) {
+    this.holder = holder;
+  }
+
+  /** The configuration has changed: outlets are to be made anew as they are asked for. */
+  reconfigure(): void {
+    this.known.clear();
+  }
+
+  /** Whether a lease has links of its own, to any pool. */
+  hasOwn(lease: string): boolean {
+    const terms = this.holder.config.leases?.[lease];
+    return terms !== undefined && (terms.link === 'exclusive' || terms.accounts !== undefined);
+  }
+
+  /** The outlet of a pool for the machines of a lease ('' for those of none that has links of its own). */
+  of(pool: string, lease: string): Outlet {
+    const terms = lease === '' ? undefined : this.holder.config.leases?.[lease];
+    const account = terms?.accounts?.[pool];
+    const own = terms?.link === 'exclusive' || account !== undefined;
+    const key = own ? `${pool}\t${lease}` : pool;
+    let outlet = this.known.get(key);
+    if (outlet === undefined) {
+      const config = this.holder.config.pools[pool]!;
+      outlet = { key, pool, config, user: account ?? config.user, password: config.password, lease: own ? lease : '' };
+      this.known.set(key, outlet);
+    }
+    return outlet;
+  }
+
+  /** Nobody needs it at present. */
+  forget(outlet: Outlet): void {
+    this.known.delete(outlet.key);
+  }
+
+  all(): readonly Outlet[] {
+    return [...this.known.values()];
+  }
 }
 
 const NONE: readonly Link[] = [];

@@ -38,11 +38,11 @@ export class Placement {
 
   /** A live link of the first pool of the session's route that has one which `takes` accepts. */
   private firstLive(session: Session, takes: (link: Link) => boolean, moves?: Moves): Link | undefined {
-    const { trust, liveLinks } = this.state;
+    const { trust, liveLinks, outlets } = this.state;
     const order = session.route?.orders[session.part] ?? [];
     const first = (accepts: (link: Link) => boolean): Link | undefined => {
       for (const pool of order) {
-        const links = liveLinks.of(pool).filter(accepts);
+        const links = liveLinks.of(outlets.of(pool, session.lease).key).filter(accepts);
         if (links.length > 0) return roomiest(session, links, moves);
       }
       return undefined;
@@ -59,15 +59,17 @@ export class Placement {
 
   /** Nothing can be better: every session is asked each second. */
   private isFirstChoice(session: Session, link: Link): boolean {
-    return session.route?.orders[session.part]?.[0] === link.outlet.key && link.sessions.size <= link.config.aggregation;
+    const first = session.route?.orders[session.part]?.[0];
+    return first !== undefined && this.state.outlets.of(first, session.lease).key === link.outlet.key && link.sessions.size <= link.config.aggregation;
   }
 
   /** Where a session should move to: to any live link from a dead one, up its order only to a pool that has lived a while. */
   private betterLink(session: Session, moves: Moves): Link | undefined {
-    const { now, config, trust } = this.state;
+    const { now, config, trust, outlets } = this.state;
     const { link: present } = session;
-    // A link that its route does not lead to any more is as good as a dead one.
-    const onLive = present?.state === 'live' && session.route?.pools.includes(present.pool) === true && trust.troubleOf(present) === undefined;
+    // A link that its route does not lead to any more is as good as a dead one, and one of a lease is for its machines alone.
+    const allowed = present !== undefined && session.route?.pools.includes(present.pool) === true && outlets.of(present.pool, session.lease).key === present.outlet.key;
+    const onLive = allowed && present.state === 'live' && trust.troubleOf(present) === undefined;
     if (onLive && this.isFirstChoice(session, present)) return undefined;
     const takes = (link: Link): boolean => {
       if (link === session.link) return true;
@@ -175,18 +177,23 @@ export class Placement {
     return session.poollessMono !== undefined && now.monoMs - session.poollessMono >= config.timeouts.outageMs;
   }
 
-  /** Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. */
-  tick(): void {
+  /**
+   * Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. Returns the
+   * leases of sessions that have links of their own.
+   */
+  tick(): ReadonlySet<string> {
     const { state } = this;
     const { closesPerSecond, returnStableMs } = state.config.timeouts;
     this.closeBudget = closesPerSecond;
     const moves: Moves = new Map();
+    const leases = new Set<string>();
     for (const session of state.sessions) {
       if (session.leaving && this.closeBudget > 0) {
         this.closeBudget -= 1;
         closeSession(state, session, 'the configuration has no place for it');
       }
       if (session.state !== 'mining') continue;
+      if (session.lease !== '') leases.add(session.lease);
       const better = this.betterLink(session, moves);
       if (better !== undefined) this.plan(moves, session, better);
       else if (session.link?.state !== 'live') this.settle(session);
@@ -204,5 +211,6 @@ export class Placement {
       closeSession(state, session, 'its extranonce does not fit the pools left');
     }
     for (const [link, sessions] of moves) this.move(link, sessions);
+    return leases;
   }
 }

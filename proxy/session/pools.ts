@@ -25,6 +25,9 @@ const BLOCKED_MS_MAX = 30_000;
 /** How the journal tells of a share that gave way. */
 const SHED: PoolAnswer = { verdict: 'unanswered', reason: 'none', code: '', text: 'shed: the pool did not read or answer' };
 
+/** Refused names that are logged; all are counted. */
+const NAMES_LOGGED_MAX = 20;
+
 /** A place for one link of an outlet, which is dialled again whenever it ends. */
 interface Slot {
   outlet: Outlet;
@@ -41,8 +44,9 @@ interface Slot {
 }
 
 /** What of a pool's options a connection is made with. */
-function reachOf({ url, user, password, difficulty, passwordDifficulty, versionMask }: Outlet['config']): unknown[] {
-  return [url, user, password, difficulty, passwordDifficulty, versionMask];
+function reachOf({ user, password, config }: Outlet): unknown[] {
+  const { url, difficulty, passwordDifficulty, versionMask, identity } = config;
+  return [url, user, password, difficulty, passwordDifficulty, versionMask, identity];
 }
 
 function statusOf({ dials, lastError }: Slot): { reconnects: number; lastError: string } {
@@ -69,11 +73,7 @@ export class Pools implements LinkOwner {
   constructor(state: FarmState, parts: PoolParts) {
     this.state = state;
     this.parts = parts;
-    const { config } = state;
-    for (const pool of new Set(state.routes.flatMap((route) => route.pools))) {
-      const { user, password } = config.pools[pool]!;
-      this.open({ key: pool, pool, config: config.pools[pool]!, user, password });
-    }
+    for (const pool of new Set(state.routes.flatMap((route) => route.pools))) this.open(state.outlets.of(pool, ''));
   }
 
   /** One more place for a link: the last of its outlet, or the first. */
@@ -91,28 +91,25 @@ export class Pools implements LinkOwner {
    * new kind are made beside the old ones, which end when one of those lives: until then nobody is without work.
    */
   reconfigure(): void {
-    const { config, routes } = this.state;
+    const { outlets, routes } = this.state;
     const named = new Set(routes.flatMap((route) => route.pools));
     for (const [key, slots] of this.slots) {
       const { outlet } = slots[0]!;
-      const pool = named.has(outlet.pool) ? config.pools[outlet.pool] : undefined;
-      if (pool === undefined) {
+      if (!named.has(outlet.pool)) {
         this.slots.delete(key);
         for (const { link } of slots) link?.end('no route names the pool any more');
-      } else if (!isDeepStrictEqual(pool, outlet.config)) {
-        this.change(slots, { ...outlet, config: pool, user: pool.user, password: pool.password });
+        continue;
       }
+      const next = outlets.of(outlet.pool, outlet.lease);
+      // A lease that has lost its links keeps these until its machines have left them.
+      if (next.key === key && !isDeepStrictEqual(next, outlet)) this.change(slots, next);
     }
-    for (const pool of named) {
-      if (this.slots.has(pool)) continue;
-      const { user, password } = config.pools[pool]!;
-      this.open({ key: pool, pool, config: config.pools[pool]!, user, password });
-    }
+    for (const pool of named) if (!this.slots.has(pool)) this.open(outlets.of(pool, ''));
     this.dialDue();
   }
 
   private change(slots: readonly Slot[], outlet: Outlet): void {
-    if (isDeepStrictEqual(reachOf(outlet.config), reachOf(slots[0]!.outlet.config))) {
+    if (isDeepStrictEqual(reachOf(outlet), reachOf(slots[0]!.outlet))) {
       for (const slot of slots) {
         slot.outlet = outlet;
         slot.link?.adjust(outlet);
@@ -171,10 +168,26 @@ export class Pools implements LinkOwner {
       const needed = Math.max(1, Math.ceil(sessions / outlet.config.aggregation));
       if (slots.length < needed) this.open(outlet);
       for (const [index, slot] of slots.entries()) {
-        if (index < needed || (slot.link?.sessions.size ?? 0) > 0) slot.neededMono = now.monoMs;
+        // Whether the first is needed is for its outlet to say.
+        if (index > 0 && (index < needed || (slot.link?.sessions.size ?? 0) > 0)) slot.neededMono = now.monoMs;
       }
-      const spare = slots.findLastIndex((slot) => now.monoMs - slot.neededMono >= SPARE_MS);
+      const spare = slots.findLastIndex((slot, index) => index > 0 && now.monoMs - slot.neededMono >= SPARE_MS);
       if (spare > 0) this.close(slots, spare);
+    }
+  }
+
+  /** Links of a lease are opened when its first machine comes, and closed when it has long had none. */
+  private keepOutlets(leases: ReadonlySet<string>): void {
+    const { now, outlets } = this.state;
+    for (const outlet of outlets.all()) if (!this.slots.has(outlet.key)) this.open(outlet);
+    for (const [key, slots] of this.slots) {
+      const { outlet } = slots[0]!;
+      if (outlet.lease === '') continue;
+      if (leases.has(outlet.lease)) slots[0]!.neededMono = now.monoMs;
+      if (now.monoMs - slots[0]!.neededMono < SPARE_MS) continue;
+      while (slots.length > 0) this.close(slots, 0);
+      this.slots.delete(key);
+      outlets.forget(outlet);
     }
   }
 
@@ -186,15 +199,17 @@ export class Pools implements LinkOwner {
   tick(): void {
     this.fitToSessions();
     this.closeOutdated();
-    this.dialDue();
     for (const link of [...this.state.links.values()]) {
       const overdue = this.overdue(link);
       if (overdue !== undefined) link.end(overdue);
-      else if (link.state === 'live') this.parts.verdicts.tick(link);
-      else if (link.state === 'ended') this.bury(link);
+      else if (link.state === 'live') {
+        this.parts.verdicts.tick(link);
+        link.passNames();
+      } else if (link.state === 'ended') this.bury(link);
     }
     for (const link of this.state.trust.tick()) this.parts.placement.leave(link.outlet);
-    this.parts.placement.tick();
+    this.keepOutlets(this.parts.placement.tick());
+    this.dialDue();
   }
 
   /** Why a link must be given up; undefined when it need not. */
@@ -265,6 +280,12 @@ export class Pools implements LinkOwner {
 
   linkJob(link: Link, message: NotifyMessage): void {
     this.parts.jobs.received(link, message);
+  }
+
+  linkRefusedName(link: Link, worker: string, why: string): void {
+    const { counters, sink } = this.state;
+    counters.namesRefused += 1;
+    if (counters.namesRefused <= NAMES_LOGGED_MAX) sink.log('worker name refused by pool', { pool: link.pool, worker, why });
   }
 
   linkAnswer(link: Link, share: PendingShare, answer: PoolAnswer): void {

@@ -4,12 +4,12 @@
  * at the pace of all closes that we cause.
  */
 import type { Config } from '../../config/schema.ts';
-import { sessionFacts } from './live-facts.ts';
-import { bindInJournal } from './opening.ts';
-import { compileRoutes, findRoute, type Route } from './routes.ts';
+import { rebind } from './opening.ts';
+import { compileRoutes, type Route } from './routes.ts';
 import type { Session } from './session.ts';
 import { Splitting } from './splitting.ts';
 import type { FarmState } from './state.ts';
+import { leasesOf, routeOf, travel } from './travel.ts';
 
 /** What became of the sessions. */
 export interface Reconfigured {
@@ -29,6 +29,7 @@ function routesAfter(before: readonly Route[], config: Config): Route[] {
 export function reconfigure(state: FarmState, config: Config): Reconfigured {
   const { routes, splitting } = state;
   state.config = config;
+  state.outlets.reconfigure();
   state.routes = routesAfter(routes, config);
   if (state.routes.length !== routes.length || state.routes.some((route, index) => route !== routes[index])) {
     state.splitting = new Splitting(state, splitting.memory());
@@ -47,27 +48,17 @@ function settleAnew(state: FarmState, session: Session): 'stays' | 'rerouted' | 
   session.leaving = state.config.sites[session.site] === undefined;
   const [first] = session.binds;
   if (first === undefined || session.leaving) return session.leaving ? 'leaves' : 'stays';
-  const route = findRoute(state.routes, session, first.worker);
+  const leases = leasesOf(state, session, first.worker);
+  const route = routeOf(state, session, first.worker, leases);
   // All names of a connection take one route.
-  if (route === undefined || session.binds.some(({ worker }) => findRoute(state.routes, session, worker) !== route)) {
+  if (route === undefined || session.binds.some(({ worker }) => routeOf(state, session, worker, leasesOf(state, session, worker)) !== route)) {
     session.leaving = true;
     return 'leaves';
   }
-  if (route === session.route) return 'stays';
-  session.route = route;
-  session.resumedRoute = undefined;
-  state.splitting.placed(session, route);
+  const rerouted = route !== session.route;
+  if (rerouted) session.resumedRoute = undefined;
+  travel(state, session, route, leases);
+  if (!rerouted) return 'stays';
   rebind(state, session, route.lessee);
   return 'rerouted';
-}
-
-/** What is under way refers to the names as they were; what comes from now on is the new lessee's. */
-function rebind(state: FarmState, session: Session, lessee: string): void {
-  if (session.binds.every((bind) => bind.lessee === lessee)) return;
-  const facts = [...sessionFacts(session, state.now.wallMs)];
-  session.binds.forEach((bind, index) => {
-    const renamed = { ...bind, lessee };
-    session.binds[index] = bind.number === 0 ? renamed : bindInJournal(state, session, renamed);
-  });
-  state.departed.add(facts, state.lastSequence, () => session.pendingPool > 0);
 }

@@ -10,6 +10,8 @@ export interface Route {
   /** Globs; undefined takes everything. */
   readonly worker: string | undefined;
   readonly userAgent: string | undefined;
+  /** Id of a lease; undefined takes machines of any and of none. */
+  readonly lease: string | undefined;
   /** '' when the route names none. */
   readonly lessee: string;
   /** Every pool, in order of first mention. */
@@ -25,6 +27,8 @@ export interface Traveller {
   readonly site: string;
   readonly listener: string;
   readonly userAgent: string;
+  /** Ids of the leases it is under now. */
+  readonly leases: readonly string[];
 }
 
 /**
@@ -69,13 +73,14 @@ export function compileRoutes(routes: Config['routes']): Route[] {
     };
     const orders = parts.length === 0 ? [orderOf(0)] : parts.map((_, own) => orderOf(own));
     const listener = match.listener && `${match.listener.host}:${match.listener.port}`;
-    return { index, site: match.site, listener, worker: match.worker, userAgent: match.userAgent, lessee, pools: poolsNamed(pools), parts, orders };
+    return { index, site: match.site, listener, worker: match.worker, userAgent: match.userAgent, lease: match.lease, lessee, pools: poolsNamed(pools), parts, orders };
   });
 }
 
-function takes(route: Route, { site, listener, userAgent }: Traveller, worker: string): boolean {
+function takes(route: Route, { site, listener, userAgent, leases }: Traveller, worker: string): boolean {
   if (route.site !== undefined && route.site !== site) return false;
   if (route.listener !== undefined && route.listener !== listener) return false;
+  if (route.lease !== undefined && !leases.includes(route.lease)) return false;
   if (route.worker !== undefined && !globMatches(route.worker, worker)) return false;
   return route.userAgent === undefined || globMatches(route.userAgent, userAgent);
 }

@@ -61,6 +61,10 @@ export class Session {
   /** In order of authorisation; nearly always one. */
   readonly binds: Bind[] = [];
   route: Route | undefined;
+  /** Ids of the leases that its first name is under now. */
+  leases: readonly string[] = [];
+  /** The one of these that has links of its own; '' for none. */
+  lease = '';
   /** Of the session that this one resumes: on the same route it keeps its part. */
   resumedRoute: Route | undefined;
   /** Index of its part where its route is a split; 0 elsewhere. */

@@ -6,6 +6,7 @@ import { formatError, rejectReply, type DownstreamMessage, type Id } from '../pr
 import { formatSubmit } from '../protocol/upstream.ts';
 import type { LiveJob } from './book.ts';
 import { judge, lastExtranonce, lastHash, type Judgement, type SubmitMessage } from './judge.ts';
+import type { Link } from './link.ts';
 import type { PendingShare } from './link-owner.ts';
 import type { WaitingReply } from './replies.ts';
 import type { Bind, Session } from './session.ts';
@@ -16,6 +17,11 @@ const SAMPLE_EVERY = 256;
 const EMPTY = new Uint8Array(0);
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** The name under which a share is submitted. */
+function userFor(link: Link | undefined, worker: string): string {
+  return link?.names?.isGranted(worker) === true ? worker : (link?.outlet.user ?? '');
+}
 
 export class Shares {
   private readonly state: FarmState;
@@ -97,6 +103,7 @@ export class Shares {
       atMs: now.wallMs,
       sentMono: now.monoMs,
       session,
+      user: userFor(links.get(job.link), bind.worker),
       convention: differs ? links.get(job.link)?.convention : undefined,
       replyId: undefined,
       replied: undefined,
@@ -139,7 +146,7 @@ export class Shares {
     if (!may) return 'capped';
     const extranonce2 = '00'.repeat(job.paddingBytes) + hex(lastExtranonce(job.slotBytes));
     pending.session.pendingPool += 1;
-    const { user } = link.outlet;
+    const { user } = pending;
     link.outbox.submit(pending, (id) => formatSubmit(id, user, job.poolJobId, extranonce2, message.ntime, message.nonce, bits), judgement.block);
     return 'forwarded';
   }

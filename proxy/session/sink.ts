@@ -19,6 +19,7 @@ export const COUNTERS = [
   'jobs',
   'jobsRefused',
   'poolLinesRefused',
+  'namesRefused',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 export type Counters = Record<CounterName, number>;

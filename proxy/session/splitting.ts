@@ -20,8 +20,8 @@ interface Divided {
   readonly balancedMono: number[];
 }
 
-function keyOf({ site, listener, worker, userAgent, lessee, parts }: Route): string {
-  return JSON.stringify([site ?? '', listener ?? '', worker ?? '', userAgent ?? '', lessee, ...parts.map(({ weight, pools }) => [weight, ...pools])]);
+function keyOf({ site, listener, lease, worker, userAgent, lessee, parts }: Route): string {
+  return JSON.stringify([site ?? '', listener ?? '', lease ?? '', worker ?? '', userAgent ?? '', lessee, ...parts.map(({ weight, pools }) => [weight, ...pools])]);
 }
 
 export class Splitting {
@@ -65,8 +65,8 @@ export class Splitting {
 
   /** The sessions that are to come to a link which has just had a fresh job of its pool. */
   arrivals(link: Link): Session[] {
-    const { liveLinks, trust } = this.state;
-    const works = (pool: string): boolean => liveLinks.of(pool).some((one) => trust.troubleOf(one) === undefined);
+    const { liveLinks, trust, outlets } = this.state;
+    const works = (pool: string): boolean => liveLinks.of(outlets.of(pool, link.outlet.lease).key).some((one) => trust.troubleOf(one) === undefined);
     return [...this.byRoute.values()].flatMap((divided) => {
       const part = divided.route.parts.findIndex(({ pools }) => pools.find(works) === link.pool);
       return part === -1 ? [] : this.balance(divided, part, link);
@@ -74,14 +74,14 @@ export class Splitting {
   }
 
   private balance({ route, split, balancedMono }: Divided, part: number, link: Link): Session[] {
-    const { sessions, now, sink } = this.state;
+    const { sessions, now, sink, outlets } = this.state;
     if (now.monoMs - balancedMono[part]! < BALANCE_MS) return [];
     balancedMono[part] = now.monoMs;
     const rates = new Map<Session, number>();
     for (const session of sessions) {
       if (session.route === route && session.state === 'mining') rates.set(session, this.rateOf(session, now.monoMs));
     }
-    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link));
+    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link) && outlets.of(link.pool, session.lease).key === link.outlet.key);
     if (moved.length > 0) sink.log('sessions moved to keep a split', { route: route.index, pool: link.pool, sessions: moved.length });
     return moved;
   }

@@ -11,7 +11,7 @@ import { jobFact, jobWithLink } from './live-facts.ts';
 import { Measures } from './measures.ts';
 import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
-import { LiveLinks } from './outlets.ts';
+import { LiveLinks, Outlets } from './outlets.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
@@ -69,6 +69,7 @@ export class FarmState {
   /** Links by number: the live ones and the dead whose jobs may still be answered. */
   readonly links = new Map<number, Link>();
   readonly liveLinks = new LiveLinks();
+  readonly outlets: Outlets;
   readonly learnt: Map<string, Learnt>;
   /** Machines that were closed to come back with a smaller layout: how many, by address and firmware. Oldest first. */
   readonly returns = new Map<string, ExpectedReturns>();
@@ -97,6 +98,7 @@ export class FarmState {
     this.sink = sink;
     this.counters = zeroCounters();
     this.routes = compileRoutes(config.routes);
+    this.outlets = new Outlets(this);
     const departed = (job: LiveJob): void => this.jobDeparted(job);
     this.run = options.run;
     this.book = new JobBook(options.run.bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);

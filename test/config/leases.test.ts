@@ -65,6 +65,9 @@ describe('what contradicts itself', () => {
     ['a share that someone else pays', swap('poolFee: 1%, payer: nfx, payee: acme', 'poolFee: 1%, payer: host, payee: acme'), /rent\[1\]\.payer must be the residual, "nfx"/],
     ['a credit on a payment that is not there', swap('of: fixed', 'of: hosting'), /service\.of names hosting, but no payment of this lease is hosting/],
     ['machines that are all machines', swap('machines: { workers: ["acme.*"] }', 'machines: {}'), /machines must name workers, sites or address ranges/],
+    ['a route for a lease that is not there', swap('- { pools: [main] }', '- { match: { lease: acme-leasebck }, pools: [main] }'), /routes\[0\]\.match\.lease names the lease "acme-leasebck", which is not in leases: did you mean "acme-leaseback"\?/],
+    ['an account at a pool that no route names', swap('kind: leaseback', 'accounts: { mian: x }\n    kind: leaseback'), /leases\.acme-leaseback\.accounts\.mian is no pool of any route: "main" is/],
+    ['two leases with links of their own for one machine', (yaml: string) => yaml.replaceAll(/kind: (?=leaseback|hosting)/g, 'link: exclusive\n    kind: '), /leases\.acme-hosting\.link wants links of its own for machines that lease "acme-leaseback" has on links of its own/],
     ['a lessor who is the lessee', swap('lessee: nfx', 'lessee: acme'), /lessee names "acme", who is the lessor too/],
   ])('%s', (_, change, sentence) => {
     expect(problems(change)).toContainEqual(expect.stringMatching(sentence));

@@ -41,7 +41,7 @@ describe('a configuration that is right', () => {
         main: {
           host: 'pool.example', port: 3333, tls: false, url: 'stratum+tcp://pool.example:3333', user: 'acme.farm', password: 'x',
           passwordDifficulty: false, versionMask: 0x1fffe000, convention: 'auto', ntimeRollMs: 7_000_000, submitsPerSecondMax: 200,
-          aggregation: 10_000,
+          identity: 'aggregate', aggregation: 10_000,
         },
       },
       failover: { refusedPercentMax: 50, retryMs: 300_000, behindMs: 60_000 },

@@ -53,6 +53,7 @@ const NOT_SHOWN = new Set([
   'weighbridge_split_target_ratio', // Only where a route is split, which no farm need have: `status` shows it.
   'weighbridge_split_actual_ratio',
   'weighbridge_split_moves_total',
+  'weighbridge_pool_names_refused_total', // Only with identity: passthrough, and the log names them.
   'weighbridge_site_power_watts', // Its cost is shown.
 ]);
 

@@ -85,7 +85,7 @@ describe('a pool that does not read', () => {
     fixture.farm.linkBlocked(link, fixture.now);
     for (let number = 1; number <= HELD_MAX + 3; number += 1) {
       session.pendingPool += 1;
-      const pending = { share: number, bind: 1, job: 1, difficulty: '1', atMs: 0, sentMono: 0, session, convention: undefined, replyId: undefined, replied: undefined };
+      const pending = { share: number, bind: 1, job: 1, difficulty: '1', atMs: 0, sentMono: 0, session, user: '', convention: undefined, replyId: undefined, replied: undefined };
       link.outbox.submit(pending, (id) => `{"id":${id},"method":"mining.submit","params":[]}\n`, false);
     }
     expect(fixture.recorder.of('pool-verdict').map(({ share: number, verdict, text }) => ({ number, verdict, text }))).toEqual(

@@ -53,7 +53,7 @@ data: /nowhere
 sites: { north: { listen: [ "0.0.0.0:1", "0.0.0.0:2" ] }, south: { listen: [ "0.0.0.0:3" ] } }
 pools: { a: { url: "stratum+tcp://a.example:1", user: u }, b: { url: "stratum+tcp://b.example:1", user: u }, c: { url: "stratum+tcp://c.example:1", user: u } }
 routes: ${yaml}`).routes);
-  const north = { site: 'north', listener: '0.0.0.0:1', userAgent: 'cgminer/4.12' };
+  const north = { site: 'north', listener: '0.0.0.0:1', userAgent: 'cgminer/4.12', leases: [] };
 
   it('are taken in order, by site, listener, name and software', () => {
     const taken = routes(`[
