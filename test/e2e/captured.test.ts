@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { realWorld } from '../../config/world.ts';
+import { makeSessionId, onlyRun } from '../../proxy/session/run.ts';
 import { capturedShares, type CapturedShare } from '../rig/captured.ts';
 import { ScriptedClient } from '../rig/client.ts';
 import type { CapturedJob } from '../rig/pool-options.ts';
@@ -42,9 +43,17 @@ function divide(job: CapturedJob, slot: string): Cut {
   return { job, prefix: slot.slice(0, digits), extranonce2: slot.slice(digits) };
 }
 
-/** `prefix` is the first the product will give out. */
-function seedPrefixes(dataDir: string, prefix: string): void {
-  writeFileSync(join(dataDir, 'prefixes.json'), JSON.stringify({ [prefix.length / 2]: Number.parseInt(prefix, 16) }));
+const SESSION_KEY = '5a'.repeat(32);
+
+/** What the product keeps of earlier runs, so that it knows the session ids that are made with this key. */
+function seedRuns(dataDir: string): void {
+  writeFileSync(join(dataDir, 'runs.json'), JSON.stringify({ number: 1, sessionKey: SESSION_KEY }));
+}
+
+/** The id of a session with `prefix`, as an earlier run of the product gave it: who comes with it keeps the prefix. */
+function sessionWith(prefix: string, extranonce2: string): string {
+  const run = { ...onlyRun('0001'), sessionKey: SESSION_KEY };
+  return makeSessionId(run, 'north', Buffer.from(prefix, 'hex'), extranonce2.length / 2, (bytes) => new Uint8Array(bytes));
 }
 
 const SHARES = capturedShares().filter((share) => share.kind === 'captured' && share.network === 'mainnet');
@@ -59,7 +68,7 @@ describe('a captured mainnet share', () => {
       stops.push(() => pool.stop());
       const dataDir = makeDataDir();
       stops.push(() => discard(dataDir));
-      seedPrefixes(dataDir, prefix);
+      seedRuns(dataDir);
       const { supervisor, port } = await startProduct({
         dataDir,
         yaml: `
@@ -75,7 +84,7 @@ difficulty: { start: 512 }
       stops.push(() => machine.close());
       const rolls = share.versionBits !== null;
       if (rolls) await machine.request('mining.configure', [['version-rolling'], { 'version-rolling.mask': 'ffffffff' }]);
-      expect((await machine.request('mining.subscribe', ['test'])).result).toEqual([expect.anything(), prefix, extranonce2.length / 2]);
+      expect((await machine.request('mining.subscribe', ['test', sessionWith(prefix, extranonce2)])).result).toEqual([expect.anything(), prefix, extranonce2.length / 2]);
       await machine.request('mining.authorize', ['acme.r1', 'x']);
       const notify = (await machine.notification('mining.notify')).params as unknown[];
       const fields = [extranonce2, share.ntime, share.nonce, ...(rolls ? [share.versionBits] : [])];
