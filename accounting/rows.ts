@@ -128,12 +128,12 @@ export interface LeaseDayRow {
 /** Sessions and links that ended. */
 export interface EndedHourRow {
   readonly hour: number;
-  readonly what: 'session' | 'link';
   /** Of a session; '' of a link. */
   readonly site: string;
   readonly leases: string;
   /** Of a link; '' of a session. */
   readonly pool: string;
+  readonly what: 'session' | 'link';
   /** As it was journaled, cut at 80 characters. */
   readonly reason: string;
   n: number;
@@ -257,7 +257,7 @@ export const TABLES: { readonly [T in TableName]: TableSpec<Rows[T]> } = {
   observed_minute: { minute: 'int', process: 'text', observed_ms: 'sum', first_ms: 'min', last_ms: 'max' },
   unjournaled_minute: { minute: 'int', site: 'text', lessee: 'text', leases: 'text', verdict: 'text', exponent: 'int', n: 'sum' },
   lease_day: { day: 'int', lease: 'text', worker: 'text', exponent: 'int', n: 'sum', first_ms: 'min', last_ms: 'max', slots: 'big' },
-  ended_hour: { hour: 'int', what: 'text', site: 'text', leases: 'text', pool: 'text', reason: 'text', n: 'sum', first_ms: 'min', last_ms: 'max' },
+  ended_hour: { hour: 'int', site: 'text', leases: 'text', pool: 'text', what: 'text', reason: 'text', n: 'sum', first_ms: 'min', last_ms: 'max' },
   total: { site: 'text', lessee: 'text', leases: 'text', pool: 'text', verdict: 'text', exponent: 'int', n: 'sum', last_ms: 'max', worth: 'big' },
   credited_total: { pool: 'text', verdict: 'text', reason: 'text', difficulty: 'text', n: 'sum' },
   lease_terms: { lease: 'text', recorded_ms: 'int', digest: 'text', terms: 'text', from_ms: 'int', to_ms: 'int', n: 'sum' },
