@@ -155,11 +155,11 @@ function addMoney(dashboard: DashboardBuilder): void {
     .withRow(new RowBuilder('Value and rent'))
     .withPanel(series({
       title: 'Expected value',
-      description: 'What the delivered work of a day at the rate of the last hour is expected to be worth, by the difficulty and coinbase of each job. It is expected value: pools pay average fees. If it falls while the delivered rate does not, the network difficulty has risen or fees have fallen.',
+      description: 'What a day at the rate of the last 5 minutes is expected to be worth, by the difficulty and coinbase of each job. It is expected value: pools pay average fees. If it falls while the delivered rate does not, the network difficulty has risen or fees have fallen.',
       unit: UNIT.satoshisPerDay,
       width: 12,
       min: 0,
-      queries: [{ expr: `sum by (lease) (rate(weighbridge_lease_expected_value_satoshis_total{${LEASE}}[1h])) * 86400`, legend: '{{lease}}' }],
+      queries: [{ expr: `sum by (lease) (rate(weighbridge_lease_expected_value_satoshis_total{${LEASE}}[5m])) * 86400`, legend: '{{lease}}' }],
     }))
     .withPanel(series({
       title: 'Rent',

@@ -78,8 +78,9 @@ export class Container {
     for (;;) {
       const found = look(this.output);
       if (found !== undefined) return found;
-      if (this.#process.exitCode !== null || realWorld.monoMs() > limitMs) throw new Error(`the container has not become what was waited for; it said:\n${this.output.slice(-4000)}`);
-      await new Promise<void>((resolve) => realWorld.after(100, resolve));
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null || realWorld.monoMs() > limitMs) throw new Error(`the container has not become what was waited for; it said:\n${this.output.slice(-4000)}`);
+      // A timer that keeps this process alive, also when the container's has just ended.
+      await new Promise<void>((resolve) => void setTimeout(resolve, 100));
     }
   }
 }

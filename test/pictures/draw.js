@@ -16,6 +16,7 @@ function text(value, unit) {
       step += 1;
     }
     const digits = Math.abs(v) >= 100 || v === 0 || (step === 0 && Number.isInteger(v)) ? 0 : Math.abs(v) >= 10 ? 1 : 2;
+    if (step === 0 && v !== 0 && Math.abs(v) < 1) return `${Number(v.toPrecision(2))}${units[0]}`;
     return `${v.toFixed(digits)}${units[step]}`;
   };
   const plain = ['', ' k', ' M', ' G', ' T'];
@@ -96,7 +97,7 @@ function plot(panel, body, width, height) {
       },
       axes: [
         { ...axis, space: 70, size: 24, values: (_, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
-        { ...axis, size: 72, space: 34, values: (_, splits) => splits.map((value) => text(value, panel.unit)) },
+        { ...axis, size: (_, labels) => 14 + 6.6 * Math.max(4, ...(labels ?? []).map(({ length }) => length)), space: 34, values: (_, splits) => splits.map((value) => text(value, panel.unit)) },
       ],
       series: [
         {},

@@ -90,8 +90,8 @@ function configuration(dataDir: string, http: string, ports: Readonly<Record<str
 data: ${JSON.stringify(dataDir)}
 http: ${JSON.stringify(http)}
 sites:
-  north: { listen: [ "127.0.0.1:${ports['north'] ?? 0}" ], power: { watts: 66500, price: 0.25 BTC/kWh } }
-  south: { listen: [ "127.0.0.1:${ports['south'] ?? 0}" ], power: { watts: 73500, price: 0.3 BTC/kWh } }
+  north: { listen: [ "127.0.0.1:${ports['north'] ?? 0}" ], power: { watts: 66500, price: 0.0025 BTC/kWh } }
+  south: { listen: [ "127.0.0.1:${ports['south'] ?? 0}" ], power: { watts: 73500, price: 0.003 BTC/kWh } }
 pools:
   main:   { url: "stratum+tcp://127.0.0.1:${ports['main'] ?? 0}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
   backup: { url: "stratum+tcp://127.0.0.1:${ports['backup'] ?? 0}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
