@@ -3,7 +3,7 @@ import { audit } from './audit.ts';
 import { check, schema } from './check.ts';
 import { demo } from './demo.ts';
 import { explain } from './explain.ts';
-import { earnings, payments } from './imports.ts';
+import { earnings, meters, payments } from './imports.ts';
 import type { Io, ExitCode } from './io.ts';
 import { keys } from './keys.ts';
 import { lease } from './lease.ts';
@@ -231,6 +231,15 @@ export const COMMANDS: readonly Command[] = [
     examples: ['weighbridge payments import december.csv --config weighbridge.yaml', 'weighbridge payments --config weighbridge.yaml'],
     notes: 'A CSV file with the columns lease, payer, payee, paid_at, amount, currency, reference; times are UTC. A reference is unique within its lease; importing again changes nothing.',
     run: payments,
+  },
+  {
+    name: 'meters',
+    summary: 'Import readings of energy meters, or list what was imported.',
+    argument: 'import|list FILE',
+    options: { config: CONFIG, json: JSON_OUTPUT },
+    examples: ['weighbridge meters import november.csv --config weighbridge.yaml', 'weighbridge meters --config weighbridge.yaml'],
+    notes: 'A CSV file with the columns meter, from, to, kwh; times are UTC. A lease pays by a meter with `hosting: …, metered: NAME`. Importing again changes nothing.',
+    run: meters,
   },
   {
     name: 'reconcile',

@@ -1,8 +1,9 @@
-/** `earnings` and `payments`: rows taken from a file once and for all, their digest journaled before they count. */
+/** `earnings`, `payments` and `meters`: rows taken from a file once and for all, their digest journaled before they count. */
 import { readFileSync } from 'node:fs';
 import { earningsImport, importedEarnings, overlapProblems } from '../accounting/leases/earnings.ts';
 import { minorText } from '../accounting/leases/exact.ts';
 import { importedRows, importFile, keepImport, parseImport, planImport, type Importable, type Placed } from '../accounting/leases/imports.ts';
+import { importedReadings, METERS_IMPORT, overlapsOfReadings } from '../accounting/leases/meters.ts';
 import { importedPayments, paymentsImport } from '../accounting/leases/payments.ts';
 import { leaseTerms } from '../accounting/leases/terms.ts';
 import type { Config } from '../config/schema.ts';
@@ -28,6 +29,11 @@ export function payments(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const config = configOf(options);
   const parties = new Map(leaseTerms(config).map((terms) => [terms.id, Object.keys(terms.parties)]));
   return perform(options, io, config, { kind: paymentsImport(parties), problems: () => [], list: (json) => paymentsText(config.data, json) });
+}
+
+export function meters(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const config = configOf(options);
+  return perform(options, io, config, { kind: METERS_IMPORT, problems: overlapsOfReadings, list: (json) => readingsText(config.data, json) });
 }
 
 function configOf({ text }: ParsedOptions): Config {
@@ -87,6 +93,13 @@ function paymentsText(dataDir: string, json: boolean): string {
   if (rows.length === 0) return 'No payments were imported.';
   const cells = rows.map(({ lease, payer, payee, paidAt, amount, currency, reference }) => [lease, payer, payee, paidAt.slice(0, 16), `${amount} ${currency}`, reference]);
   return table([{ title: 'lease' }, { title: 'payer' }, { title: 'payee' }, { title: 'paid (UTC)' }, { title: 'amount', right: true }, { title: 'reference' }], cells);
+}
+
+function readingsText(dataDir: string, json: boolean): string {
+  const rows = importedReadings(dataDir).map(({ meter, fromMs, toMs, kwh }) => ({ meter, from: iso(fromMs), to: iso(toMs), kwh }));
+  if (json) return JSON.stringify(rows, null, 2);
+  if (rows.length === 0) return 'No readings were imported.';
+  return table([{ title: 'meter' }, { title: 'from (UTC)' }, { title: 'to' }, { title: 'kWh', right: true }], rows.map(({ meter, from, to, kwh }) => [meter, from.slice(0, 16), to.slice(0, 16), kwh]));
 }
 
 function iso(ms: number): string {

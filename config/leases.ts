@@ -110,8 +110,9 @@ const rentSchema = section({
   revenueShare: percent(0, 100).optional().describe('Share of what the delivered work is worth, paid in bitcoin.'),
   of: oneOf(['expected', 'earnings']).optional().describe("With revenueShare, of what: `expected` is each share's worth by its own job's nBits and coinbase; `earnings` what pools paid net, as imported. Left out: expected."),
   poolFee: percent(0, 100).optional().describe('With revenueShare of what is expected: fee of the pool, taken off before the share. Left out: none.'),
-  hosting: price(['kWh'], '0.065 USD/kWh').optional().describe('Price of energy. The energy is the delivered work times `efficiency`.'),
+  hosting: price(['kWh'], '0.065 USD/kWh').optional().describe('Price of energy: of the delivered work times `efficiency`, or what a meter counted (`metered`).'),
   efficiency: efficiency().optional().describe('With hosting: energy that the contract grants a terahash.'),
+  metered: name().optional().describe('With hosting: the meter whose imported readings are paid (`weighbridge meters import`).'),
   tax: percent(0, 100).optional().describe('Tax on this payment, at the rate that the parties state; also on a service credit of it. Left out: none, for no tax is ever assumed.'),
   payer: party().describe('Who pays. A name of parties.'),
   payee: party().describe('Who is paid. A name of parties.'),
@@ -122,7 +123,9 @@ const rentSchema = section({
   if (kinds[0] !== 'revenueShare' && rent.of !== undefined) wrong('of', 'must stand beside revenueShare');
   if (kinds[0] !== 'revenueShare' && rent.poolFee !== undefined) wrong('poolFee', 'must stand beside revenueShare');
   if (rent.of === 'earnings' && rent.poolFee !== undefined) wrong('poolFee', 'must not stand beside of: earnings: what pools paid is after their fee');
-  if (rent.hosting !== undefined && rent.efficiency === undefined) wrong('efficiency', 'must be given with hosting');
+  if (rent.hosting !== undefined && rent.efficiency === undefined && rent.metered === undefined) wrong('efficiency', 'must be given with hosting, unless metered is');
+  if (rent.efficiency !== undefined && rent.metered !== undefined) wrong('metered', 'must not stand beside efficiency: energy is granted or counted');
+  if (rent.hosting === undefined && rent.metered !== undefined) wrong('metered', 'must stand beside hosting');
   if (rent.hosting === undefined && rent.efficiency !== undefined) wrong('efficiency', 'must stand beside hosting');
 });
 

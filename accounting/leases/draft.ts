@@ -15,6 +15,7 @@ import { excusedTime, type ExcusedTime, type Statement as Stated } from './excus
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
 import { eventsOf, leaseHistory, type LeaseHistory } from './history.ts';
+import { readingsOf, unmetered } from './meters.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { amendmentsWithin, isSigned, noteOf, situationAt, type Situation } from './situation.ts';
@@ -73,7 +74,10 @@ async function draftBy({ terms, stated: all }: Situation, config: Config, query:
   const { rows: inventory, digest: inventoryDigest } = inventoryOf(config, terms.lease);
   const earnings = importedEarnings(config.data);
   const excused = excusedBy(terms.lease, stated);
-  const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings });
+  const meters = terms.lease.rent.flatMap(({ metered }) => metered ?? []);
+  const beginMs = days[0]?.fromMs ?? 0;
+  const readings = readingsOf(config.data, meters, beginMs, endMs);
+  const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings, readings });
   const before = previousOf(issued, query.period);
   return draftStatement({
     terms, period: query.period, gathered, inventoryDigest, stated, excused,
@@ -81,7 +85,7 @@ async function draftBy({ terms, stated: all }: Situation, config: Config, query:
     opening: before?.issued.statement.balance ?? [],
     payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
+    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
   });
 }
 

@@ -10,12 +10,14 @@ import type { Earning } from './earnings.ts';
 import { msWithin, type ExcusedTime, type Span } from './excused.ts';
 import { dayNumberOf, machinesOf, type Machines } from './machines.ts';
 import { installedOn, measureDays, measureRanges, observedMinutes } from './measure.ts';
+import { energyOf, type Reading } from './meters.ts';
 import type { LeaseDay } from './quantities.ts';
 
 export interface Gathered {
   readonly days: readonly LeaseDay[];
   readonly earned: readonly EarnedPart[];
   readonly machines: Machines;
+  readonly readings: readonly Reading[];
   /** Times in which nobody observed. */
   readonly gaps: readonly Span[];
   /** Sessions of the lease, and links of the pools that its work went to. */
@@ -29,6 +31,8 @@ export interface GatherQuery {
   /** Rows of the inventory under the lease; undefined without one. */
   readonly inventory: readonly InventoryRow[] | undefined;
   readonly earnings: readonly Earning[];
+  /** Of the meters that the lease pays by, those that touch the days. */
+  readonly readings: readonly Reading[];
 }
 
 /** @param lease Its id, which the ledger's rows name. */
@@ -46,7 +50,7 @@ function otherRanges(days: readonly LocalDay[], lease: string): LedgerRange[] {
   ];
 }
 
-function gather(reader: LedgerReader, lease: string, { days, timezone, excused, inventory, earnings }: GatherQuery): Gathered {
+function gather(reader: LedgerReader, lease: string, { days, timezone, excused, inventory, earnings, readings }: GatherQuery): Gathered {
   const minutes = observedMinutes(reader, days, lease);
   const measured = measureDays(reader, days, lease, days.map((day) => inventory && installedOn(day, inventory)), minutes);
   const earned = earnedParts(reader, days, earnings, lease);
@@ -59,8 +63,8 @@ function gather(reader: LedgerReader, lease: string, { days, timezone, excused, 
     isExcused: (fromMs, toMs) => msWithin(excuses, fromMs, toMs) > 0,
   });
   return {
-    days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n })),
-    earned, machines,
+    days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n, metered: energyOf(day, readings) })),
+    earned, readings, machines,
     gaps: unobserved(minutes, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 }),
     ended: endings === undefined ? [] : endedOf([...reader.rows('ended_hour', endings.from, endings.to)], lease, new Set(measured.flatMap(({ pools }) => [...(pools ?? [])]))),
   };

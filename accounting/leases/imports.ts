@@ -11,7 +11,7 @@ import { writeOnce } from './files.ts';
 /** What kind of rows. */
 export interface Importable<Row> {
   /** Folder of the data directory, and kind of the documents in the journal. */
-  readonly folder: 'earnings' | 'payments';
+  readonly folder: 'earnings' | 'payments' | 'meters';
   readonly columns: readonly string[];
   /** The row, or what is wrong with it and in which column. */
   readonly read: (row: CsvRow) => Row | readonly Fault[];

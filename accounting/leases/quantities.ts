@@ -38,6 +38,8 @@ export interface LeaseDay {
   readonly answers?: Answers;
   /** Pools that answered. */
   readonly pools?: ReadonlySet<string>;
+  /** Meter → kWh of the day. */
+  readonly metered?: ReadonlyMap<string, Exact>;
   /** What pools paid for the lease's work, nano-satoshi; undefined where it is not asked for. */
   readonly earned?: bigint;
 }
@@ -65,8 +67,10 @@ export interface DayQuantities {
   readonly curtailedMs: number;
   readonly suspendedMs: number;
   readonly observedMs: number;
+  readonly metered: ReadonlyMap<string, Exact>;
 }
 
+const NO_METERS: ReadonlyMap<string, Exact> = new Map();
 const TERAHASH_DAYS_PER_DIFFICULTY = exact(HASHES_PER_DIFFICULTY.numerator, HASHES_PER_DIFFICULTY.denominator * 86_400n * 10n ** 12n);
 
 /** Σ difficulty as TH·day. */
@@ -158,7 +162,7 @@ export function quantities(lease: LeaseConfig, days: readonly LeaseDay[], excuse
       losses: lossesOf(day),
       settled, billable,
       worth: sharedWorth(lease, day, delivered),
-      curtailedMs, suspendedMs, observedMs: day.observedMs,
+      curtailedMs, suspendedMs, observedMs: day.observedMs, metered: day.metered ?? NO_METERS,
     };
   });
   const above = minus(settledSoFar, billedSoFar);

@@ -61,6 +61,7 @@ function untaxed(terms: LeaseTerms, rent: RentConfig): string {
     return `${who} ${rent.revenueShare}% of what the work is expected to be worth by each share's own job${fee}, in BTC.`;
   }
   const { amount, currency } = rent[component] ?? { amount: '0', currency: '' };
+  if (component === 'hosting' && rent.metered !== undefined) return `${who} ${amount} ${currency} for each kWh that meter ${rent.metered} counts.`;
   if (component === 'hosting') return `${who} ${amount} ${currency} for each kWh, at ${rent.efficiency} J for each terahash delivered.`;
   const daily = times(decimal(amount), rateTerahashDays(terms.lease.contracted, 86_400_000));
   const about = `${decimalText(daily, currency === 'BTC' ? 8 : 2)} ${currency} a day${component === 'fixed' ? '' : ' at the contracted rate'}`;

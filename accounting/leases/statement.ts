@@ -97,6 +97,7 @@ export function draftStatement(input: StatementInput) {
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
     lines: valued.lines.map((line) => lineOf(line, input.prices)),
     entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
+    readings: gathered.readings.map(({ meter, fromMs, toMs, kwh }) => ({ meter, from: iso(fromMs), to: iso(toMs), kwh })),
     earnings: gathered.earned.map((part) => earningOf(part, days[part.day]?.date ?? '')),
     carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
     carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),

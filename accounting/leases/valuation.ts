@@ -117,6 +117,7 @@ function rentLine(rent: RentConfig, day: DayQuantities, value: bigint, share: bi
 function priced(rent: RentConfig, day: DayQuantities): { component: 'fixed' | 'delivered' | 'hosting'; quantity: Exact; unit: 'TH·day' | 'kWh' } {
   const component = componentOf(rent);
   if (component === 'fixed') return { component, quantity: day.due, unit: 'TH·day' };
+  if (component === 'hosting' && rent.metered !== undefined) return { component, quantity: day.metered.get(rent.metered) ?? ZERO, unit: 'kWh' };
   if (component === 'hosting') return { component, quantity: energy(day.delivered, rent.efficiency ?? '0'), unit: 'kWh' };
   return { component: 'delivered', quantity: day.billable, unit: 'TH·day' };
 }

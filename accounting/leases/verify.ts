@@ -76,7 +76,7 @@ export async function verifyFigures({ statement }: IssuedStatement, book: Book, 
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
   const excused = excusedBy(contract.lease, stated);
-  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs) });
+  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
   const fresh = draftStatement({
     terms: contract, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
     prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],

@@ -48,7 +48,7 @@ export async function workedDraft(config: Config, dataDir: string, stated: reado
   const { rows } = parseInventory(INVENTORY);
   const book = LocalBook.open(dataDir);
   const excused = excusedBy(terms.lease, stated);
-  const gathered = await gatherLease(book, terms.id, { days, timezone: ZONE, excused, inventory: rows, earnings: [] });
+  const gathered = await gatherLease(book, terms.id, { days, timezone: ZONE, excused, inventory: rows, earnings: [], readings: [] });
   book.close();
   return draftStatement({ terms, period: '2026-11', gathered, stated, excused, inventoryDigest: '', carriedIn: ZERO, prices: [], opening: [], payments: [], notes: [] });
 }
