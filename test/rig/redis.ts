@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { realWorld } from '../../config/world.ts';
 import { ensureInstalled } from './debian.ts';
 
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 
 /** Installs Debian's package when the server is missing and root may do so; true when the server is there. */
 export function installServer(): boolean {

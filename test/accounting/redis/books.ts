@@ -75,7 +75,7 @@ export class Host {
   }
 
   /** Publishes until nothing is due. */
-  async publish(limitMs = 20_000): Promise<void> {
+  async publish(limitMs = 60_000): Promise<void> {
     await until(async () => {
       await this.turn();
       return this.lag === 0;

@@ -1,10 +1,13 @@
 /** Our Lua commands on a real server: newer replaces, anything else changes nothing, however often it is sent. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { realWorld } from '../../../config/world.ts';
 import type { SharedRedis } from '../../../accounting/redis/client.ts';
 import { ANNOUNCE, CLAIM, PUBLISH, RELEASE } from '../../../accounting/redis/commands.ts';
 import { RedisRig } from '../../rig/redis.ts';
 import { connect } from './books.ts';
+
+/** Under the load of other tests everything takes many times as long as alone. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let rig: RedisRig;
 let redis: SharedRedis;

@@ -2,13 +2,17 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { emptyDeltas, type KeptRow } from '../../../accounting/rows.ts';
 import { ledgerFile, Store } from '../../../accounting/store.ts';
 import { BUCKET_TABLES } from '../../../accounting/units.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
 import { pause, RedisRig, until } from '../../rig/redis.ts';
 import { connect, Host, randomDeltas, sharedTables, tablesOf } from './books.ts';
+
+/** Under the load of other tests everything takes many times as long as alone. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let rig: RedisRig;
 const hosts: Host[] = [];
@@ -193,7 +197,7 @@ describe('publication', () => {
     const expected = await tablesOf(one.store, NOW_MS);
     const equal = async (): Promise<boolean> => {
       await one.turns(5);
-      return JSON.stringify(await sharedTables(rig.url, NOW_MS), text) === JSON.stringify(expected, text);
+      return isDeepStrictEqual(await sharedTables(rig.url, NOW_MS), expected);
     };
     await rig.first.client.flushall();
     await until(equal, 'the emptied ledger is full again');
@@ -303,7 +307,3 @@ describe('the host’s name', () => {
     expect(await rig.first.client.keys('wb:host:*')).toHaveLength(2);
   });
 });
-
-function text(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
-}

@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Accountant } from '../../../accounting/accountant.ts';
 import { audit } from '../../../accounting/audit.ts';
 import { listSegments } from '../../../accounting/journal/reader.ts';
@@ -17,6 +17,9 @@ import { dump } from '../tables.ts';
 import { Host } from './books.ts';
 
 const DAY_MS = 86_400_000;
+/** Under the load of other tests everything takes many times as long as alone. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 let rig: RedisRig;
 let shared: RedisConfig;
 const directories: string[] = [];
