@@ -2,17 +2,12 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emptyDeltas, type KeptRow } from '../../../accounting/rows.ts';
 import { ledgerFile, Store } from '../../../accounting/store.ts';
-import { BUCKET_TABLES } from '../../../accounting/units.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
 import { pause, RedisRig, until } from '../../rig/redis.ts';
 import { connect, Host, randomDeltas, sharedTables, tablesOf } from './books.ts';
-
-/** Under the load of other tests everything takes many times as long as alone. */
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let rig: RedisRig;
 const hosts: Host[] = [];
@@ -53,10 +48,10 @@ describe('publication', () => {
     let monoMs = 0;
     const one = host({ world: { ...realWorld, monoMs: () => (monoMs += 20) } });
     one.add(randomDeltas(seededRandom(13), RUN_A, NOW_MS, 40));
-    expect(one.publisher.figures(one.store.units).lagRows).toBe(BUCKET_TABLES.length * 40);
+    expect(one.publisher.figures(one.store.units).lagRows).toBe(440);
     // Within fifty times what the count took, a backlog is not counted again.
     one.add(randomDeltas(seededRandom(14), RUN_A, NOW_MS, 40));
-    expect(one.publisher.figures(one.store.units).lagRows).toBe(BUCKET_TABLES.length * 40);
+    expect(one.publisher.figures(one.store.units).lagRows).toBe(440);
     monoMs = 0;
     await one.publish();
     monoMs = 0;
@@ -197,7 +192,7 @@ describe('publication', () => {
     const expected = await tablesOf(one.store, NOW_MS);
     const equal = async (): Promise<boolean> => {
       await one.turns(5);
-      return isDeepStrictEqual(await sharedTables(rig.url, NOW_MS), expected);
+      return JSON.stringify(await sharedTables(rig.url, NOW_MS), text) === JSON.stringify(expected, text);
     };
     await rig.first.client.flushall();
     await until(equal, 'the emptied ledger is full again');
@@ -211,16 +206,14 @@ describe('publication', () => {
 
   it('skips and counts what has expired, and lets Redis forget it', async () => {
     const one = host({ retention: { minute: 1_800_000, hour: 365 * 86_400_000, day: 3650 * 86_400_000 } });
-    // The border moves while the test runs.
-    const border = (): number => Math.floor((Date.now() - 1_800_000) / 60_000);
-    const before = border();
     one.add(randomDeltas(seededRandom(7), RUN_A, NOW_MS, 300));
     await one.publish();
     const shared = await sharedTables(rig.url, NOW_MS);
     const own = await tablesOf(one.store, NOW_MS);
-    const after = border();
-    expect(shared.delivered_minute.filter(({ minute }) => minute > after + 1)).toEqual(own.delivered_minute.filter(({ minute }) => minute > after + 1));
-    expect(shared.delivered_minute.filter(({ minute }) => minute < before - 1)).toEqual([]);
+    const first = Math.floor((NOW_MS - 1_800_000) / 60_000);
+    // The border moves while the test runs.
+    expect(shared.delivered_minute.filter(({ minute }) => minute > first + 1)).toEqual(own.delivered_minute.filter(({ minute }) => minute > first + 1));
+    expect(shared.delivered_minute.filter(({ minute }) => minute < first - 1)).toEqual([]);
     expect(shared.delivered_hour).toEqual(own.delivered_hour);
     expect(one.publisher.figures(one.store.units).expiredRows).toBeGreaterThan(500);
     for (const key of await rig.first.client.keys('wb:{*')) expect(Number(await rig.first.client.ttl(key))).toBeGreaterThan(0);
@@ -273,7 +266,7 @@ describe('publication', () => {
       const deltas = randomDeltas(random, RUN_A, NOW_MS, 50);
       const writing = one.store.writing(deltas, [], undefined, NOW_MS - 5000);
       while (writing.next().done !== true);
-      rows += BUCKET_TABLES.length * 50;
+      rows += 11 * 50;
       await one.turns(2);
     }
     const figures = one.publisher.figures(one.store.units);
@@ -296,10 +289,8 @@ describe('the host’s name', () => {
     cpSync(join(one.dataDir, 'host'), join(copy, 'host'));
     const two = host({ dataDir: copy });
     two.add(randomDeltas(seededRandom(10), RUN_B, NOW_MS, 10));
-    await until(async () => {
-      await two.turn();
-      return /the data directory was copied; remove the file .*host of the copy/.test(two.publisher.figures(two.store.units).problem);
-    }, 'the copy is refused');
+    await two.turns(50);
+    expect(two.publisher.figures(two.store.units).problem).toMatch(/the data directory was copied; remove the file .*host of the copy/);
     expect(two.lag).toBeGreaterThan(0);
     rmSync(join(copy, 'host'));
     await two.restart();
@@ -307,3 +298,7 @@ describe('the host’s name', () => {
     expect(await rig.first.client.keys('wb:host:*')).toHaveLength(2);
   });
 });
+
+function text(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
