@@ -20,7 +20,8 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-const SILENT_MS = 2000;
+/** Longer than a busy test machine may stand still: the pools that are well live in this process and must not seem silent. */
+const SILENT_MS = 8000;
 const EASY = powerOfTwoText(-24);
 
 /** A pool that is in trouble when it is dialled. */
@@ -49,16 +50,16 @@ interface Turning {
 }
 
 const TURNING: readonly Turning[] = [
-  { name: 'falls-silent', trouble: (pool) => pool.silence(), reason: /silent for 2 s/ },
-  { name: 'half-open', trouble: (pool) => eachSocket(pool, (socket) => (pool.silence(), socket.pause())), reason: /silent for 2 s/ },
+  { name: 'falls-silent', trouble: (pool) => pool.silence(), reason: /silent for 8 s/ },
+  { name: 'half-open', trouble: (pool) => eachSocket(pool, (socket) => (pool.silence(), socket.pause())), reason: /silent for 8 s/ },
   { name: 'binary', trouble: (pool) => eachSocket(pool, (socket) => socket.write(noise(40))), reason: /cannot be used|worked on/ },
   { name: 'long-line', trouble: (pool) => pool.hugeLine(70_000), reason: /a line of more than \d+ bytes/ },
   { name: 'bad-hex', trouble: (pool) => badJob(pool, (params) => (params[2] = 'zz'.repeat(50))), reason: /worked on/ },
   { name: 'bad-branch', trouble: (pool) => badJob(pool, (params) => (params[4] = ['00'.repeat(31)])), reason: /worked on/ },
   { name: 'no-target', trouble: (pool) => badJob(pool, (params) => (params[6] = '00000000')), reason: /worked on/ },
   { name: 'no-coinbase', trouble: (pool) => badJob(pool, (params) => (params[2] = '')), reason: /worked on/ },
-  { name: 'no-answers', trouble: (pool) => (pool.muteSubmits(), pool.newJob(false)), reason: /answered no share for 2 s/ },
-  { name: 'stops-reading', trouble: (pool) => (eachSocket(pool, (socket) => socket.pause()), pool.newJob(false)), reason: /answered no share for 2 s/ },
+  { name: 'no-answers', trouble: (pool) => (pool.muteSubmits(), pool.newJob(false)), reason: /answered no share for 8 s/ },
+  { name: 'stops-reading', trouble: (pool) => (eachSocket(pool, (socket) => socket.pause()), pool.newJob(false)), reason: /answered no share for 8 s/ },
   { name: 'slow', trouble: slowly, reason: undefined },
 ];
 
@@ -210,4 +211,4 @@ it('machines of seventeen pools in trouble mine on, each where it should', async
   expect(compareFleet(fleet.records(), journal)).toEqual({ missing: [], unfounded: [], twice: [], otherExponent: [] });
   // A pool that has stopped reading never heard of what was sent to it.
   expect(comparePools([...pools.values(), backup], journal)).toEqual([]);
-}, 60_000);
+}, 120_000);
