@@ -78,6 +78,8 @@ async function answer(request: unknown, handle: ControlHandler): Promise<Control
     const plain: unknown = JSON.parse(JSON.stringify(reply, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)));
     return plain as ControlReply; // The same shape: replies hold JSON values only.
   } catch (error) {
+    // Written for people, with all its lines.
+    if (error instanceof InstanceError) return { ok: false, sentence: error.message };
     return { ok: false, sentence: `The instance could not answer: ${sentenceOf(error)}.` };
   }
 }

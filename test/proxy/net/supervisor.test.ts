@@ -151,6 +151,8 @@ describe('reloading', () => {
     expect(await refused(s.firstYaml.replace('data: data', 'data: other').replace('lessee: acme', 'lessee: cobalt'))).toMatch(
       /^Cannot be changed while the instance runs: data is now ".*other", before ".*data"\.\nNothing was changed\. Stop the instance and start it again for that/,
     );
+    s.yaml = s.firstYaml.replace('lessee: acme', 'lesee: acme');
+    await expect(askInstance(s.data, 'reload', realWorld, 5000)).rejects.toThrow(/^The configuration is not right, and nothing was changed:\nline \d+: routes\[0\]\.lesee is not/);
     const { http } = supervisor;
     expect(await refused(s.firstYaml.replace('"127.0.0.1:0"', JSON.stringify(http)))).toContain(`cannot listen on ${http}: address already in use`);
     expect(supervisor.listening).toHaveLength(1);
