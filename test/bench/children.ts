@@ -1,8 +1,14 @@
 /** The processes a bench starts, and what the system says of them. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess, type SendHandle } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { realWorld } from '../../config/world.ts';
+import { Doors, type OpenDoor } from '../../proxy/net/doors.ts';
+import type { ToProxy } from '../../proxy/net/messages.ts';
+import { Runs } from '../../proxy/net/runs.ts';
+import { configEnvironment, identityEnvironment, ownModules } from '../../proxy/net/spawn.ts';
 import type { LoadRequest, LoadResult } from './load.ts';
 
 const CLOCK_TICKS_PER_SECOND = 100;
@@ -59,7 +65,7 @@ export interface ProxyOptions {
 }
 
 /** Every hash is a share at 2^-32: what is measured is reading, judging, journaling, answering. */
-function configuration({ data, poolPort, durability = 'fsync' }: ProxyOptions): string {
+function configured({ data, poolPort, durability = 'fsync' }: ProxyOptions): Config {
   mkdirSync(data, { recursive: true });
   const text = `
 data: ${data}
@@ -73,14 +79,26 @@ durability: ${durability}
 `;
   const { config, problems } = parseConfig(text, 'bench');
   if (config === undefined) throw new Error(JSON.stringify(problems));
-  return JSON.stringify(config);
+  return config;
 }
 
+/** One proxy process, started and handed its socket as the supervisor does. */
 export async function startProxy(options: ProxyOptions): Promise<Served> {
-  const env = { ...process.env, WEIGHBRIDGE_CONFIG: configuration(options) };
-  const child = fork(here('../../proxy/net/proxy-main.js'), { execArgv: [...(options.execArgv ?? [])], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const { addresses } = await message<{ addresses: { address: string }[] }>(child, 'listening');
-  return { child, port: Number(addresses[0]!.address.split(':').at(-1)) };
+  const config = configured(options);
+  const run = new Runs(config.data, realWorld.random, () => 1).take();
+  const doors = new Doors();
+  await doors.open(config.sites);
+  const child = fork(ownModules().proxy, {
+    execArgv: [...(options.execArgv ?? [])],
+    env: { ...process.env, ...configEnvironment(config), ...identityEnvironment({ process: 1, run }) },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const listening = message(child, 'listening');
+  const [{ door, handle, port }] = doors.list() as [OpenDoor];
+  child.send({ type: 'door', key: door.key, port } satisfies ToProxy, handle as unknown as SendHandle);
+  await listening;
+  doors.close();
+  return { child, port };
 }
 
 /** The yardstick of responder.ts. */
