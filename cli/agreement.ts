@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.ts';
 import { dataDirectory } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import { recordDocument } from './record.ts';
-import type { ParsedOptions } from './options.ts';
+import { reasonText, type ParsedOptions } from './options.ts';
 
 function needed(options: ParsedOptions, name: string, what: string): string {
   const value = options.text[name];
@@ -65,7 +65,7 @@ export async function acceptCountersignature(config: Config, lease: string, opti
 export async function disputeStatement(config: Config, lease: string, options: ParsedOptions, io: Io): Promise<ExitCode> {
   const number = needed(options, 'number', 'which statement');
   const by = needed(options, 'by', 'who disputes it');
-  const reason = needed(options, 'reason', 'why');
+  const reason = reasonText(needed(options, 'reason', 'why'));
   const { file, all } = statementOf(config, lease, number);
   const { parties } = file.issued.statement;
   if (!parties.some(({ id }) => id === by)) throw usageError(`--by ${by} is not a party of ${number}: there is ${parties.map(({ id }) => id).join(', ')}.`);

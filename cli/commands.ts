@@ -174,6 +174,7 @@ export const COMMANDS: readonly Command[] = [
     argument: 'list|show|now|check|curtail|suspend|terminate|amend ID',
     options: {
       config: CONFIG,
+      data: { type: 'string', value: 'DIR', help: 'With now, instead of --config: data directory of a running instance.' },
       lease: LEASE,
       from: { ...RANGE['from']!, help: 'With curtail and suspend: from when no hash rate is owed. In UTC unless it says otherwise.' },
       to: { ...RANGE['to']!, help: 'With curtail and suspend: until when.' },
@@ -198,7 +199,8 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Draft the statement of a lease for a period, issue it signed, sign it as the counterparty, or dispute it.',
     argument: 'draft|issue|list|countersign|accept|dispute',
     options: {
-      ...INSTANCE,
+      config: INSTANCE['config']!,
+      data: { type: 'string', value: 'DIR', help: 'With countersign: where the keys of the counterparty are, or will be.' },
       lease: LEASE,
       period: { type: 'string', value: 'PERIOD', help: 'A month such as 2026-11, or a day such as 2026-11-05, in the time zone of the lease.' },
       format: { type: 'string', value: 'json|csv|pdf', help: 'Default: json. A PDF needs --out.' },

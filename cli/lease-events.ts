@@ -11,14 +11,14 @@ import { dateAt, midnightMs } from '../config/calendar.ts';
 import { ensureHostId } from '../proxy/net/instance.ts';
 import type { LeaseEventFact, LeaseEventKind } from '../proxy/session/facts.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
-import type { ParsedOptions } from './options.ts';
+import { reasonText, type ParsedOptions } from './options.ts';
 import { isoTime, parseTime } from './time.ts';
 
-const EVENTS: Readonly<Record<string, LeaseEventKind>> = { curtail: 'curtailment', suspend: 'suspension', terminate: 'termination', amend: 'amendment' };
+const EVENTS: ReadonlyMap<string, LeaseEventKind> = new Map([['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
 
 /** Undefined for an action that states nothing. */
 export function eventOfAction(action: string): LeaseEventKind | undefined {
-  return EVENTS[action];
+  return EVENTS.get(action);
 }
 
 /** Records what the options say of a lease. Rejects with a sentence when it cannot be; then nothing holds. */
@@ -53,10 +53,10 @@ function stated(event: Exclude<LeaseEventKind, 'amendment'>, terms: LeaseTerms, 
   const { term } = terms.lease;
   if (!ends && fromMs >= toMs) throw usageError('--from must be before --to.');
   if (toMs < term.fromMs || fromMs >= term.toMs) throw new CommandError(`${terms.id} runs from ${isoTime(term.fromMs)} to ${isoTime(term.toMs)}: that time is outside.`);
-  if (terms.parties[by] === undefined) throw new CommandError(`--by ${by} is not a party of ${terms.id}: there is ${Object.keys(terms.parties).join(', ')}.`);
+  if (!Object.hasOwn(terms.parties, by)) throw new CommandError(`--by ${by} is not a party of ${terms.id}: there is ${Object.keys(terms.parties).join(', ')}.`);
   if (event === 'curtailment' && terms.lease.curtailment === undefined) throw new CommandError(`${terms.id} has no clause of curtailment, so all hours are owed: agree on one, or use \`lease suspend\`.`);
   if (fromMs < nowMs && !flags.has('amend')) throw new CommandError(`${isoTime(fromMs)} is past: what is stated afterwards is an amendment, which statements show beside what held before. Say --amend if that is meant.`);
-  return { type: 'lease-event', lease: terms.id, event, fromMs, toMs, by, reason: needed(text, 'reason'), document: documentOf(text['document']), terms: '', atMs: nowMs };
+  return { type: 'lease-event', lease: terms.id, event, fromMs, toMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: '', atMs: nowMs };
 }
 
 function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, nowMs: number): LeaseEventFact {
@@ -71,7 +71,7 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
   const known = recorded.findLast(({ lease }) => lease === terms.id);
   if (known === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
   if (changedTerms(JSON.parse(known.terms) as LeaseTerms, terms, Number.MAX_SAFE_INTEGER).length === 0) throw new CommandError(`The configuration has the terms of ${terms.id} that are in the journal: change them there first.`);
-  return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by: '', reason: needed(text, 'reason'), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+  return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by: '', reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
 }
 
 function needed(text: ParsedOptions['text'], name: string): string {

@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.ts';
 import { askInstance } from '../proxy/net/control.ts';
 import { openBook, sharedConfig } from './book.ts';
 import { rateWithInterval, scaled, table } from './format.ts';
-import type { Io } from './io.ts';
+import { CommandError, type Io } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 import { age, isoTime } from './time.ts';
 
@@ -71,7 +71,19 @@ async function withStates(figures: readonly LeaseFigures[], dataDir: string, io:
 /** Prints them. */
 export async function leaseNow(chosen: readonly LeaseTerms[], config: Config, options: ParsedOptions, io: Io): Promise<void> {
   const nowMs = io.world.wallMs();
-  const figures = await leasesNow(chosen, config, options, io);
+  printFigures(await leasesNow(chosen, config, options, io), nowMs, options, io);
+}
+
+/** Prints what the running instance knows, where there is no configuration at hand. Rejects with a sentence when none runs. */
+export async function watchedLeases(dataDir: string, id: string | undefined, options: ParsedOptions, io: Io): Promise<void> {
+  const { accountant, nowMs } = await askInstance(dataDir, 'status', io.world, ANSWER_LIMIT_MS);
+  if (accountant === undefined) throw new CommandError('The accountant of this instance is not running; with --config the ledger is read without it.');
+  const figures = accountant.leases.filter(({ lease }) => id === undefined || lease === id);
+  if (id !== undefined && figures.length === 0) throw new CommandError(`The instance watches no lease ${JSON.stringify(id)}: there is ${accountant.leases.map(({ lease }) => lease).join(', ') || 'none in its term'}.`);
+  printFigures(figures, nowMs, options, io);
+}
+
+function printFigures(figures: readonly LeaseFigures[], nowMs: number, options: ParsedOptions, io: Io): void {
   if (options.flags.has('json')) io.out(JSON.stringify({ at: isoTime(nowMs), leases: figures }, null, 2));
   else io.out(figures.length === 0 ? 'No lease is in its term.' : leaseTable(figures, nowMs));
 }

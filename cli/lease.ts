@@ -1,4 +1,5 @@
 /** `lease`: contracts as sentences, what was stated of them, and what the inventory says of their machines. */
+import { resolve } from 'node:path';
 import { readInventory } from '../config/inventory.ts';
 import type { Config } from '../config/schema.ts';
 import { findLease, isUnder } from '../accounting/leases/draft.ts';
@@ -8,19 +9,23 @@ import { digestOf, leaseTerms, partyName, type LeaseTerms } from '../accounting/
 import { eventsOf, isRetroactive, leaseHistory, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
 import { table } from './format.ts';
 import { readConfig } from './instance.ts';
-import { leaseNow } from './lease-now.ts';
+import { leaseNow, watchedLeases } from './lease-now.ts';
 import { eventOfAction, eventSentence, recordEvent } from './lease-events.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 import { isoTime } from './time.ts';
 
 export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const file = options.text['config'];
-  if (file === undefined) throw usageError('Say whose leases: --config FILE.');
-  const config = readConfig(file);
+  const { config: file, data } = options.text;
   const json = options.flags.has('json');
   const action = options.argument ?? 'list';
   const id = options.second ?? options.text['lease'];
+  if (file === undefined && data !== undefined && action === 'now') {
+    await watchedLeases(resolve(data), id, options, io);
+    return EXIT.ok;
+  }
+  if (file === undefined || data !== undefined) throw usageError('Say whose leases: --config FILE, or with `lease now` of a running instance --data DIR.');
+  const config = readConfig(file);
   const chosen = chosenLeases(config, id);
   const event = eventOfAction(action);
   if (event !== undefined) {

@@ -45,9 +45,9 @@ export async function main(args: readonly string[], io: Io, surroundings: Surrou
   }
 }
 
-/** The first line of what was thrown, with a capital (unless it begins with a name of a file or option) and a full stop. */
+/** What a command says itself, or the first line of what else was thrown, with a capital (unless it begins with a name of a file or option) and a full stop. */
 function sentenceFrom(error: unknown): string {
-  const text = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  const text = error instanceof CommandError ? error.message : ((error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '');
   const begun = /^[a-z]+ /.test(text) ? `${text.slice(0, 1).toUpperCase()}${text.slice(1)}` : text;
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

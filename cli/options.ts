@@ -101,3 +101,13 @@ export function wholeNumber(name: string, text: string, max: number): number {
   if (value < 1 || value > max) throw usageError(`--${name} ${JSON.stringify(text)} is not a whole number from 1 to ${max}.`);
   return value;
 }
+
+/** Longest reason, in characters: it stands on statements. */
+const REASON_MAX = 500;
+
+/** The value of --reason: printed on statements, so one line of a length that can be read. */
+export function reasonText(text: string): string {
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) throw usageError('--reason must be one line: without line breaks and control characters.');
+  if (text.length > REASON_MAX) throw usageError(`--reason has ${text.length} characters; at most ${REASON_MAX} are printed on statements. Put the rest into a document.`);
+  return text;
+}

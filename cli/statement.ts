@@ -13,7 +13,7 @@ import { openBook } from './book.ts';
 import { csv, table } from './format.ts';
 import { readConfig } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
-import type { ParsedOptions } from './options.ts';
+import { reasonText, type ParsedOptions } from './options.ts';
 import { recordDocument } from './record.ts';
 
 const FORMATS = ['json', 'csv', 'pdf'] as const;
@@ -40,7 +40,7 @@ export async function statement(options: ParsedOptions, io: Io): Promise<ExitCod
   if (action !== 'draft' && action !== 'issue') throw usageError(`There is no \`statement ${action}\`; there are draft, issue, list, countersign, accept and dispute.`);
   const period = text['period'];
   if (period === undefined) throw usageError('Say which period: --period 2026-11.');
-  const format = formatOf(text['format']);
+  const format = formatOf(text['format'], text['out']);
   const printed = action === 'issue' ? await issue(config, options, lease, period, issued, io) : { document: await drafted(config, options, lease, period, issued, io) };
   await print(printed, format, text['out'], io);
   return EXIT.ok;
@@ -53,9 +53,11 @@ interface Printed {
   readonly seal?: Seal;
 }
 
-function formatOf(text: string | undefined): Format {
+/** Looked at before anything is issued. */
+function formatOf(text: string | undefined, out: string | undefined): Format {
   const format = FORMATS.find((each) => each === (text ?? 'json'));
   if (format === undefined) throw usageError(`--format ${text ?? ''} must be one of ${FORMATS.join(', ')}.`);
+  if (format === 'pdf' && out === undefined) throw usageError('A PDF is written to a file: --out FILE.');
   return format;
 }
 
@@ -80,7 +82,7 @@ async function issue(config: Config, options: ParsedOptions, lease: string, peri
   const terms = findLease(config, lease);
   if ('refused' in terms) throw new CommandError(terms.refused);
   if (!isWhole(fresh, fresh.contract.lease)) throw new CommandError(`${period} is not over in ${terms.lease.timezone}: a statement is issued for whole periods. Without \`issue\` a draft is printed.`);
-  const change = correct === undefined || reason === undefined ? undefined : { number: correct, reason };
+  const change = correct === undefined || reason === undefined ? undefined : { number: correct, reason: reasonText(reason) };
   const made = nextStatement(config.data, fresh, signingKey(config.data, io.world), io.world.wallMs(), change);
   if (made.isNew) {
     await recordDocument(config.data, 'statement', made.issued.statement.number, made.issued.digest, io.world);
@@ -95,8 +97,7 @@ function printedOf({ issued, text }: IssuedFile): Printed {
 }
 
 async function print(printed: Printed, format: Format, out: string | undefined, io: Io): Promise<void> {
-  if (format === 'pdf') {
-    if (out === undefined) throw usageError('A PDF is written to a file: --out FILE.');
+  if (format === 'pdf' && out !== undefined) {
     writeFileSync(out, await statementPdf(printed.document, printed.seal));
     return;
   }

@@ -1,5 +1,6 @@
 /** The inventory: which machines are installed where, from dated rows of a CSV file. Swaps and returns are new rows. */
 import { readFileSync } from 'node:fs';
+import { isDate } from './calendar.ts';
 import { readCsv, type CsvRow } from './csv.ts';
 
 export interface InventoryRow {
@@ -75,7 +76,7 @@ function inventoryRow({ line, cells }: CsvRow): InventoryRow | string {
 }
 
 function momentMs(text: string): number | undefined {
-  const ms = MOMENT.test(text) ? Date.parse(text) : Number.NaN;
+  const ms = MOMENT.test(text) && isDate(text.slice(0, 'yyyy-mm-dd'.length)) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;
 }
 

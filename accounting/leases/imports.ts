@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDate } from '../../config/calendar.ts';
 import { readCsv, type CsvRow } from '../../config/csv.ts';
 import { writeOnce } from './files.ts';
 
@@ -114,11 +115,12 @@ export function keepImport(dataDir: string, { name, text }: { readonly name: str
   writeOnce(join(dataDir, name), text, 0o600);
 }
 
+const DATE_LENGTH = 'yyyy-mm-dd'.length;
 const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d{1,3})?Z?)?$/;
 
-/** Milliseconds of a time in UTC; a date alone is its midnight. Undefined for anything else, also with another offset. */
+/** Milliseconds of a time in UTC; a date alone is its midnight. Undefined for anything else: another offset, a day that no calendar has. */
 export function utcMs(text: string): number | undefined {
-  if (!INSTANT.test(text)) return undefined;
-  const ms = Date.parse(text.length === 10 ? text : `${text.replace(' ', 'T').replace(/Z$/, '')}Z`);
+  if (!INSTANT.test(text) || !isDate(text.slice(0, DATE_LENGTH))) return undefined;
+  const ms = Date.parse(text.length === DATE_LENGTH ? text : `${text.replace(' ', 'T').replace(/Z$/, '')}Z`);
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -1,5 +1,5 @@
 /** Prices of bitcoin from a file the user keeps: rows of instant, pair, price, source. Nothing is fetched. */
-import { midnightMs, nextDate } from '../../config/calendar.ts';
+import { isDate, midnightMs, nextDate } from '../../config/calendar.ts';
 import { readCsv } from '../../config/csv.ts';
 
 interface PriceRow {
@@ -31,7 +31,7 @@ export function parsePrices(text: string): { readonly rows: readonly PriceRow[] 
   const rows: PriceRow[] = [];
   for (const { line, cells } of read.rows) {
     const { instant = '', pair = '', price = '', source = '' } = cells;
-    const atMs = INSTANT.test(instant) ? Date.parse(instant) : Number.NaN;
+    const atMs = INSTANT.test(instant) && isDate(instant.slice(0, 'yyyy-mm-dd'.length)) ? Date.parse(instant) : Number.NaN;
     if (Number.isNaN(atMs)) return { problem: `has in line ${line} the instant ${JSON.stringify(instant)}, which is none: write 2026-11-01T00:00:00Z` };
     if (!/^BTC\/[A-Z]{3}$/.test(pair)) return { problem: `has in line ${line} the pair ${JSON.stringify(pair)}, which is none: write BTC/USD` };
     if (!/^\d{1,12}(\.\d{1,12})?$/.test(price)) return { problem: `has in line ${line} the price ${JSON.stringify(price)}, which is no decimal number` };

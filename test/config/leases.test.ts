@@ -96,6 +96,7 @@ describe('an inventory', () => {
     ['234,3510,acme,active,2026-10-15,\n', 'a lot,3510,acme,active,2026-10-15,\n', /inventory has in line 2 the nameplate_th "a lot"/],
     [',north,S21 Pro,234,3510,acme,active,2026-10-15,\n', ',nroth,S21 Pro,234,3510,acme,active,2026-10-15,\n', /inventory has in line 2 a site that is not in sites: .*did you mean "north"/],
     ['acme,active,2026-10-15,2026-12-03', 'acme,active,2026-12-15,2026-12-03', /inventory has in line 3 from 2026-12-15, which is not before/],
+    ['acme,active,2026-10-15,2026-12-03', 'acme,active,2026-10-15,2026-11-31', /inventory has in line 3 the dates "2026-10-15" and "2026-11-31", of which one is none/],
     ['serial,mac', 'serial,nic', /inventory has no column mac in its first line/],
   ])('with %s as %s', (from, to, sentence) => {
     expect(problems((yaml) => yaml, INVENTORY.replace(from, to)).join('\n')).toMatch(sentence);

@@ -61,6 +61,9 @@ describe('a lease', () => {
     const now = JSON.parse((await command(product, 'lease', 'now', '--json')).out) as { leases: { lease: string; windows: { rate: number }[] }[] };
     expect(now.leases).toMatchObject([{ lease: 'lb', contracted: 20_000, owed: 20_000, windows: [{ window: '5m' }, { window: '1h' }, { window: '24h' }, { window: 'period' }] }]);
     expect(now.leases[0]?.windows[0]?.rate).toBeGreaterThan(5000);
+    // Without the configuration the instance itself is asked.
+    expect((await run(['lease', 'now', '--data', product.dataDir])).out).toMatch(/^lb +ok +20/m);
+    expect(await run(['lease', 'now', 'lc', '--data', product.dataDir])).toMatchObject({ code: 1, err: 'The instance watches no lease "lc": there is lb.\n' });
 
     fleet.rest();
     await until(async () => (await stateOf(product)) === 'dark');

@@ -131,6 +131,10 @@ describe('what is stated of a lease', () => {
   it.each([
     [['curtail', '--from', '2026-11-07', '--to', '2026-11-06', '--by', 'nfx', '--reason', 'r'], /--from must be before --to/],
     [['curtail', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'grid', '--reason', 'r'], /--by grid is not a party of acme-leaseback: there is acme, nfx/],
+    [['suspend', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'constructor', '--reason', 'r'], /--by constructor is not a party of acme-leaseback/],
+    [['suspend', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx', '--reason', 'two\nlines'], /--reason must be one line/],
+    [['suspend', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx', '--reason', 'r'.repeat(501)], /--reason has 501 characters; at most 500/],
+    [['toString', '--from', '2026-11-07'], /There is no `lease toString`/],
     [['suspend', '--from', '2030-01-01', '--to', '2030-01-02', '--by', 'nfx', '--reason', 'r'], /that time is outside/],
     [['suspend', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx'], /needs --reason/],
     [['terminate', '--by', 'nfx', '--reason', 'r'], /needs --at/],

@@ -47,6 +47,15 @@ describe('payments', () => {
     expect(faults('a,nfx,nfx,5 Dec,100.001,USD,').map((fault) => fault.split(', ')[1])).toEqual(['column payee', 'column paid_at', 'column amount', 'column reference']);
     expect(faults('a,nfx,host,2026-12-05,0.00,usd,r').map((fault) => fault.split(', ')[1])).toEqual(['column payee', 'column currency', 'column amount']);
     expect(faults('a,nfx,acme,2026-12-05,0.00000000000000001,BTC,r')).toEqual([]);
+    for (const never of ['2026-11-31', '2026-02-30T10:00Z', '2027-02-29']) expect(faults(`a,nfx,acme,${never},100.00,USD,r`)).toEqual([expect.stringContaining(`column paid_at, "${never}", which is no time`)]);
+  });
+
+  it('with several faults are refused with all of them, and nothing is imported', async () => {
+    const path = join(folder, 'faulty.csv');
+    writeFileSync(path, `${HEAD}\nacme-leaseback,nfx,acme,2026-11-31,1,USD,W\nacme-leaseback,nfx,acme,2026-12-05,0,USD,W\n`);
+    const { code, out, err } = await run(['payments', 'import', path, '--config', file], FEBRUARY);
+    expect([code, out]).toEqual([1, '']);
+    expect(err.split('\n')).toEqual([expect.stringContaining('has in line 2, column paid_at'), expect.stringContaining('has in line 3, column amount'), '']);
   });
 
   it('are set against charges: what a statement leaves open, the next one begins with', async () => {

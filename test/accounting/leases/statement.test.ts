@@ -125,6 +125,7 @@ describe('prices', () => {
     const found = dayPrices(parsed.rows, ['2026-11-01', '2026-11-02'], 'UTC');
     expect(found.prices).toEqual([{ date: '2026-11-01', pair: 'BTC/USD', price: '90000.5', instant: '2026-11-02T00:00:00.000Z', source: 'x' }]);
     expect(found.missing).toEqual(['2026-11-02']);
+    expect(parsePrices('instant,pair,price,source\n2026-11-31T00:00:00Z,BTC/USD,1,x\n')).toEqual({ problem: expect.stringContaining('has in line 2 the instant "2026-11-31') });
     expect(parsePrices('instant,pair,price,source\nnoon,BTC/USD,1,x\n')).toEqual({ problem: expect.stringContaining('has in line 2 the instant "noon"') });
   });
 });
