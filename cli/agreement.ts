@@ -1,13 +1,13 @@
 /** `statement countersign|accept|dispute`: what the counterparty does with an issued statement. */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { countersign, countersignatureProblem, keepCountersignature, keepDispute, readCountersignature, stateOf } from '../accounting/leases/agreement.ts';
 import { issuedStatements, type IssuedFile } from '../accounting/leases/issue.ts';
 import { signingKey } from '../accounting/leases/keys.ts';
 import { readIssued } from '../accounting/leases/verify.ts';
 import type { Config } from '../config/schema.ts';
 import { dataDirectory } from './instance.ts';
-import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import { CommandError, EXIT, type ExitCode, type Io, usageError, writeOut } from './io.ts';
 import { recordDocument } from './record.ts';
 import { reasonText, type ParsedOptions } from './options.ts';
 
@@ -37,7 +37,7 @@ export function countersignFile(options: ParsedOptions, io: Io): ExitCode {
   const value = `${JSON.stringify(countersign(issued, party, signingKey(dataDirectory(options), io.world), io.world.wallMs()), null, 2)}\n`;
   const { out } = options.text;
   if (out === undefined) io.out(value);
-  else writeFileSync(out, value);
+  else writeOut(out, value);
   return EXIT.ok;
 }
 

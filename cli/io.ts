@@ -1,4 +1,5 @@
 /** What a command may do to the outside: print, read a file, and stop with a sentence. */
+import { writeFileSync } from 'node:fs';
 import type { World } from '../config/world.ts';
 
 export interface Io {
@@ -35,4 +36,13 @@ export class CommandError extends Error {
 /** Wrong use of the command line. */
 export function usageError(sentence: string): CommandError {
   return new CommandError(sentence, EXIT.usage);
+}
+
+/** Writes the file of --out; a place that cannot be written is said in a sentence. */
+export function writeOut(file: string, bytes: string | Uint8Array): void {
+  try {
+    writeFileSync(file, bytes);
+  } catch (error) {
+    throw new CommandError(`--out ${file} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`);
+  }
 }

@@ -1,5 +1,4 @@
 /** `statement`: drafts one, or issues it numbered, signed and chained. */
-import { writeFileSync } from 'node:fs';
 import { draft, findLease, isWhole } from '../accounting/leases/draft.ts';
 import { countersignatures, disputeOf, stateOf } from '../accounting/leases/agreement.ts';
 import { issuedStatements, keepStatement, latestOf, nextStatement, type IssuedFile } from '../accounting/leases/issue.ts';
@@ -12,7 +11,7 @@ import { acceptCountersignature, countersignFile, disputeStatement } from './agr
 import { openBook } from './book.ts';
 import { csv, table } from './format.ts';
 import { readConfig } from './instance.ts';
-import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
+import { CommandError, EXIT, type ExitCode, type Io, usageError, writeOut } from './io.ts';
 import { reasonText, type ParsedOptions } from './options.ts';
 import { recordDocument } from './record.ts';
 
@@ -98,12 +97,12 @@ function printedOf({ issued, text }: IssuedFile): Printed {
 
 async function print(printed: Printed, format: Format, out: string | undefined, io: Io): Promise<void> {
   if (format === 'pdf' && out !== undefined) {
-    writeFileSync(out, await statementPdf(printed.document, printed.seal));
+    writeOut(out, await statementPdf(printed.document, printed.seal));
     return;
   }
   const bytes = format === 'csv' ? `${csv(STATEMENT_CSV_HEAD, statementCsvRows(printed.document))}\r\n` : (printed.text ?? `${JSON.stringify(printed.document, null, 2)}\n`);
   if (out === undefined) io.out(bytes);
-  else writeFileSync(out, bytes);
+  else writeOut(out, bytes);
 }
 
 function listText(issued: readonly IssuedFile[], nowMs: number): string {

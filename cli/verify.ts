@@ -1,5 +1,5 @@
 /** `verify`: whether a statement is what was issued, and whether the ledger still says the same. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listKeys } from '../accounting/leases/keys.ts';
 import type { IssuedStatement } from '../accounting/leases/issue.ts';
@@ -16,6 +16,7 @@ export async function verify({ argument, text, flags }: ParsedOptions, io: Io): 
   const issued = readIssued(readText(argument));
   if (issued === undefined) throw new CommandError(`${argument} is not an issued statement: a draft has no signature to verify.`);
   const dirs = (text['data'] ?? '').split(',').filter((directory) => directory !== '').map((directory) => resolve(directory));
+  for (const dir of dirs) if (!isDirectory(dir)) throw new CommandError(`--data ${dir} is no directory.`);
   const sample = text['sample'] === undefined ? undefined : wholeNumber('sample', text['sample'], SAMPLE_MAX);
   const known = dirs.flatMap((directory) => beside(join(directory, 'statements', issued.statement.lease, 'x')));
   const keys = dirs.map(listKeys).find((found) => found.length > 0) ?? [];
@@ -24,6 +25,10 @@ export async function verify({ argument, text, flags }: ParsedOptions, io: Io): 
   if (flags.has('json')) io.out(JSON.stringify({ file: argument, number: issued.statement.number, ok, findings }, null, 2));
   else io.out([...findings.map((finding) => `${finding.ok ? 'ok   ' : 'WRONG'}  ${finding.sentence}`), `${issued.statement.number} ${ok ? 'is right.' : 'is wrong.'}`].join('\n'));
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** From the journals where there are any of the period, else from the first ledger. */

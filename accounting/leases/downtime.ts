@@ -18,7 +18,9 @@ const STRETCHES_MAX = 30;
 const LINKS_MAX = 20;
 /** Names of a stretch that are written out. */
 const NAMES_MAX = 3;
-/** Pulses come once a second, so the minutes at the ends of a run may lack that much: less is no gap. */
+/** Pulses come once a second, so a minute that was observed may lack that much: it neither is a gap nor lengthens one. */
+const PULSE_MS = 1000;
+/** Less is no gap that a statement lists. */
 const GAP_MIN_MS = 10_000;
 
 /** Times in which no proxy process observed, by the minute. `observed`: minute → milliseconds. */
@@ -27,7 +29,7 @@ export function unobserved(observed: ReadonlyMap<number, number>, { fromMs, toMs
   for (let minute = Math.floor(fromMs / MINUTE_MS); minute * MINUTE_MS < toMs; minute += 1) {
     const [from, to] = [Math.max(fromMs, minute * MINUTE_MS), Math.min(toMs, (minute + 1) * MINUTE_MS)];
     const missing = to - from - (observed.get(minute) ?? 0);
-    if (missing <= 0) continue;
+    if (missing <= Math.min(PULSE_MS, (to - from) / 2)) continue;
     const last = gaps.at(-1);
     if (last?.toMs === from) {
       last.toMs = to;

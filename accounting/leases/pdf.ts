@@ -58,7 +58,7 @@ function head(document: Document, statement: StatementDraft, seal: Seal | undefi
   document.font(REGULAR).fontSize(9.5).fillColor(GREY);
   const number = seal === undefined ? 'DRAFT – not signed, not issued' : `No. ${statement.number}`;
   document.text(`${number}   •   ${kinds[kind] ?? kind}${contractRef === '' ? '' : `, contract ${printable(contractRef)}`}   •   lease ${statement.lease}`, { lineGap: 1 });
-  document.text(`Period ${statement.days[0]?.date ?? ''} to ${statement.days.at(-1)?.date ?? ''}, ${period.days} days of ${period.timezone}   •   contracted ${statement.contracted}`);
+  document.text(`Period ${statement.days[0]?.date ?? ''} to ${statement.days.at(-1)?.date ?? ''}, ${period.days} ${period.days === 1 ? 'day' : 'days'} of ${period.timezone}   •   contracted ${statement.contracted}`);
   if (seal?.correction) document.fillColor(ACCENT).text(printable(`Corrects ${seal.correction.of}: ${seal.correction.reason}`));
   document.moveDown(0.6);
   const top = document.y;

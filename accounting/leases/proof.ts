@@ -10,7 +10,7 @@ import { listSegments, type SegmentFile } from '../journal/reader.ts';
 import { LocalBook } from '../local-book.ts';
 import { HOUR_MS } from '../rows.ts';
 import { journalDirectory } from '../store.ts';
-import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
+import { eventsOf, leaseHistory, statedTimes, type LeaseEvent, type LeaseHistory } from './history.ts';
 import type { IssuedStatement } from './issue.ts';
 import { digestOf } from './terms.ts';
 import { verifyFigures, type Finding } from './verify.ts';
@@ -42,7 +42,8 @@ export async function proveFigures(issued: IssuedStatement, dataDirs: readonly s
     await foldFiles(segmentsOf(issued, dataDirs), scratch, world);
     const book = LocalBook.open(scratch);
     try {
-      return [auditFinding(report), contractFinding(issued, leaseHistory(scratch), dataDirs.flatMap((dataDir) => eventsOf(leaseHistory(dataDir), issued.statement.lease))), ...(await verifyFigures(issued, book, 'journals'))];
+      const events = dataDirs.flatMap((dataDir) => eventsOf(leaseHistory(dataDir), issued.statement.lease));
+      return [auditFinding(report), contractFinding(issued, leaseHistory(scratch), events), ...statedFindings(issued, events), ...(await verifyFigures(issued, book, 'journals'))];
     } finally {
       book.close();
     }
@@ -65,6 +66,16 @@ function contractFinding({ statement: { lease, termsDigest } }: IssuedStatement,
   const changed = events.some(({ event }) => event === 'amendment' || event === 'termination');
   if (changed) return { ok: true, sentence: 'Its terms follow from an amendment or a termination: compare them with what was agreed.' };
   return { ok: written.length === 0, sentence: written.length === 0 ? 'These journals hold no terms of the lease: compare those of the statement with the contract.' : `Its terms are none of the ${written.length} that were journaled for ${lease}: compare them with the contract.` };
+}
+
+/** Whether what excuses hours was put on record: without these records the figures rest on the statement's own word for it. */
+function statedFindings({ statement: { stated } }: IssuedStatement, events: readonly LeaseEvent[]): Finding[] {
+  if (stated.length === 0) return [];
+  const recorded = new Set(statedTimes(events).map(({ fromMs, toMs, what, by, reason, document }) => digestOf({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), what, by, reason, document })));
+  const missing = stated.filter((each) => !recorded.has(digestOf(each)));
+  const named = missing.map(({ what, from, to, by }) => `${what} ${from} to ${to} by ${by}`).join(', ');
+  const sentence = missing.length === 0 ? `What was stated of hours (${stated.length}) is on record in these journals.` : `These journals have no record of what was stated: ${named}. Compare it with what was agreed.`;
+  return [{ ok: true, sentence }];
 }
 
 function auditFinding(report: AuditReport): Finding {

@@ -131,6 +131,10 @@ describe('downtime', () => {
   it('is unmeasured where nobody observed, to the minute', () => {
     const observed = new Map(Array.from({ length: 60 }, (_, minute) => [fromMs / 60_000 + minute, minute >= 10 && minute < 20 ? 0 : minute === 20 ? 30_000 : 60_000]));
     expect(unobserved(observed, { fromMs, toMs: fromMs + HOUR })).toEqual([{ fromMs: fromMs + 600_000, toMs: fromMs + 1_260_000 }]);
+    // The first second of a run lies before its first pulse: the gap before does not reach over its minute.
+    observed.set(fromMs / 60_000 + 20, 59_400);
+    observed.set(fromMs / 60_000 + 21, 59_999);
+    expect(unobserved(observed, { fromMs, toMs: fromMs + HOUR })).toEqual([{ fromMs: fromMs + 600_000, toMs: fromMs + 1_200_000 }]);
     observed.set(fromMs / 60_000 + 40, 59_000);
     expect(unobserved(observed, { fromMs: fromMs + HOUR / 2, toMs: fromMs + HOUR })).toEqual([]);
   });

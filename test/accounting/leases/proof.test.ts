@@ -79,6 +79,21 @@ describe('a statement with journals at hand', () => {
     expect((await run(['verify', statement, '--data', copy, '--sample', '20'], LATER)).out).toMatch(/20 were drawn at random and validated/);
   }, 60_000);
 
+  it('that excuses hours says whether the journals have a record of them', async () => {
+    const before = join(folder, 'before');
+    mkdirSync(before);
+    cpSync(journalDirectory(config.data), journalDirectory(before), { recursive: true });
+    const suspend = ['lease', 'suspend', 'acme-lb', '--from', '2025-12-31T22:00Z', '--to', '2025-12-31T23:00Z', '--by', 'nfx', '--reason', 'agreed', '--amend', '--config', file];
+    expect(await run(suspend, LATER)).toMatchObject({ code: 0 });
+    const corrected = join(folder, 'corrected.json');
+    const nowhere = ['--out', join(folder, 'no', 'such.json')];
+    const issue = ['statement', 'issue', '--config', file, '--lease', 'acme-lb', '--period', '2025-12-31'];
+    expect(await run([...issue, ...nowhere], LATER)).toMatchObject({ code: 1, err: expect.stringMatching(/^--out .*such\.json cannot be written \(ENOENT\)\.\n$/) });
+    expect(await run([...issue, '--correct', 'acme-lb-2025-12-31/0', '--reason', 'the hour of the 31st', '--out', corrected], LATER)).toMatchObject({ code: 0, err: '' });
+    expect((await run(['verify', corrected, '--data', config.data], LATER)).out).toContain('What was stated of hours (1) is on record in these journals.');
+    expect((await run(['verify', corrected, '--data', before], LATER)).out).toContain('These journals have no record of what was stated: suspended 2025-12-31T22:00:00.000Z to 2025-12-31T23:00:00.000Z by nfx. Compare it');
+  }, 60_000);
+
   it('is found wrong where a share proves no work, one is missing, or the contract is another', async () => {
     const wrong = async (name: string, written: readonly Fact[]): Promise<string> => {
       const dir = join(folder, name);

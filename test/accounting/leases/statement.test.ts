@@ -235,6 +235,7 @@ describe('the commands', () => {
     expect((await run(issue, at)).out).toBe(readFileSync(out, 'utf8'));
     expect(await run(['verify', out, '--data', config.data], at)).toMatchObject({ code: 0, out: expect.stringContaining('acme-leaseback-2026-12/0 is right.') });
     writeFileSync(out, readFileSync(out, 'utf8').replaceAll('nfx', 'nfy'));
+    expect(await run(['verify', out, '--data', join(config.data, 'nowhere')], at)).toMatchObject({ code: 1, err: expect.stringMatching(/^--data .*nowhere is no directory\.\n$/) });
     expect(await run(['verify', out], at)).toMatchObject({ code: 1, out: expect.stringContaining('is wrong.') });
     expect(await run([...issue.slice(0, -1), '2027-01'], at)).toMatchObject({ code: 1, err: expect.stringContaining('2027-01 is not over in America/Chicago') });
     expect((await run(['statement', 'list', '--config', file, '--lease', 'acme-leaseback'], at)).out).toContain('superseded');
