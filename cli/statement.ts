@@ -1,10 +1,12 @@
 /** `statement`: drafts one, or issues it numbered, signed and chained. */
 import { draft, findLease, isWhole } from '../accounting/leases/draft.ts';
 import { countersignatures, disputeOf, stateOf } from '../accounting/leases/agreement.ts';
+import { leaseHistory } from '../accounting/leases/history.ts';
 import { issuedStatements, keepStatement, latestOf, nextStatement, type IssuedFile } from '../accounting/leases/issue.ts';
 import { signingKey } from '../accounting/leases/keys.ts';
 import { statementPdf, type Seal } from '../accounting/leases/pdf.ts';
 import { STATEMENT_CSV_HEAD, statementCsvRows } from '../accounting/leases/statement-csv.ts';
+import { retroactiveChanges } from '../accounting/leases/retroactive.ts';
 import type { StatementDraft } from '../accounting/leases/statement.ts';
 import type { Config } from '../config/schema.ts';
 import { acceptCountersignature, countersignFile, disputeStatement } from './agreement.ts';
@@ -71,12 +73,14 @@ async function drafted(config: Config, options: ParsedOptions, lease: string, pe
   }
 }
 
-/** What was issued is printed again without looking at the ledger, so that it can never come out otherwise. */
+/** What was issued is printed again without looking at the ledger, so that it can never come out otherwise. Terms that are not on record are not signed. */
 async function issue(config: Config, options: ParsedOptions, lease: string, period: string, issued: readonly IssuedFile[], io: Io): Promise<Printed> {
   const { correct, reason } = options.text;
   if ((correct === undefined) !== (reason === undefined)) throw usageError('--correct NUMBER and --reason TEXT go together.');
   const standing = latestOf(issued, period);
   if (standing !== undefined && correct === undefined) return printedOf(standing);
+  const [unrecorded] = retroactiveChanges(config, leaseHistory(config.data), io.world.wallMs()).filter((each) => each.lease === lease);
+  if (unrecorded !== undefined) throw new CommandError(`${lease} ${unrecorded.message}. Without \`issue\` a draft by the terms of the configuration is printed.`);
   const fresh = await drafted(config, options, lease, period, issued, io);
   const terms = findLease(config, lease);
   if ('refused' in terms) throw new CommandError(terms.refused);

@@ -160,6 +160,7 @@ describe('a change of the configuration', () => {
     expect(refused.code).toBe(1);
     expect(refused.out).toContain('leases.acme-leaseback has other terms (contracted) than those journaled at 2026-10-30T12:00:00.000Z, and has begun: run `weighbridge lease amend acme-leaseback');
     expect(await run(['start', '--config', file], { nowMs })).toMatchObject({ code: 1, err: expect.stringContaining('has other terms (contracted)') });
+    expect(await run(['statement', 'issue', '--config', file, '--lease', 'acme-leaseback', '--period', '2026-11'], { nowMs })).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^acme-leaseback has other terms \(contracted\) than those journaled/) });
     expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'burnt machines'], nowMs)).toMatchObject({ code: 0 });
     expect(await run(['check', '--config', file], { nowMs })).toMatchObject({ code: 0 });
     const november = await statement([], nowMs);
