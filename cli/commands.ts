@@ -72,7 +72,7 @@ export const COMMANDS: readonly Command[] = [
       http: { type: 'string', value: 'HOST:PORT', help: 'Address of /metrics. Default: 127.0.0.1:9280, or another port where that is taken.' },
       redis: { type: 'string', value: 'URL', help: 'Also publish the ledger to this Redis, under the prefix demo.' },
     },
-    examples: ['weighbridge demo', 'weighbridge demo --seconds 60 --data /tmp/demo'],
+    examples: ['weighbridge demo', 'weighbridge demo --seconds 60 --data ./demo-data'],
     notes: 'Needs no configuration and no network. Two sites, three lessees under leases, two pools.',
     run: demo,
   },
