@@ -97,7 +97,7 @@ export class Context {
   readonly #links = new Map<number, { readonly pool: string; readonly text: string }>();
   readonly #leases = new LeaseBook();
   #stretches = new Map<BindContext, LeaseStretch>();
-  readonly #sessions = new Map<number, { readonly nameless: BindContext; readonly binds: Set<BindContext> }>();
+  readonly #sessions = new Map<number, { readonly nameless: BindContext; readonly binds: Map<number, BindContext> }>();
 
   constructor(segment: SegmentIdentity) {
     this.#process = segment.process.slice(0, 8);
@@ -110,7 +110,7 @@ export class Context {
     else if (fact.type === 'refresh') this.#refresh(fact);
     else if (fact.type === 'lease-terms') this.#terms(fact);
     else if (fact.type === 'session' && !this.#sessions.has(fact.session)) {
-      this.#sessions.set(fact.session, { nameless: bindContext(tidy(fact.site), '', '', fact.address), binds: new Set() });
+      this.#sessions.set(fact.session, { nameless: bindContext(tidy(fact.site), '', '', fact.address), binds: new Map() });
     }
   }
 
@@ -121,14 +121,20 @@ export class Context {
     const session = this.#sessions.get(fact.session);
     const bind = bindContext(session?.nameless.site ?? '', tidy(fact.lessee), tidy(fact.worker), session?.nameless.address ?? '');
     this.binds.set(fact.bind, bind);
-    session?.binds.add(bind);
+    session?.binds.set(fact.bind, bind);
     return bind;
   }
 
   /** Whose binds end with this session. They stay known: verdicts for them still arrive. */
   endSession(session: number): Iterable<BindContext> {
-    const ended = this.#sessions.get(session)?.binds ?? [];
-    return [...ended];
+    return [...(this.#sessions.get(session)?.binds.values() ?? [])];
+  }
+
+  /** Other binds of a name on its session, before and after this one: a name that goes to another lessee is bound anew. */
+  others(fact: BindFact): { readonly earlier: readonly BindContext[]; readonly isLatest: boolean } {
+    const worker = tidy(fact.worker);
+    const others = [...(this.#sessions.get(fact.session)?.binds ?? [])].filter(([number, bind]) => number !== fact.bind && bind.worker === worker);
+    return { earlier: others.flatMap(([number, bind]) => (number < fact.bind ? [bind] : [])), isLatest: others.every(([number]) => number < fact.bind) };
   }
 
   /** The leases that a share of this bind belongs to, by the terms journaled so far. */

@@ -2,7 +2,7 @@
  * The pure fold: facts of journal segments in, counts per ledger row out. The sums depend only on the facts, never on
  * how they are cut into batches. What a count refers to (session, bind, link, job) is looked up in the same segment.
  */
-import type { Fact, LinkEndFact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
+import type { BindFact, Fact, LinkEndFact, PoolVerdictFact, PulseFact, RejectsFact, SessionEndFact, ShareFact, UnjournaledFact } from '../proxy/session/facts.ts';
 import { ConnectedClock } from './connected.ts';
 import type { CreditedCell, DeliveredCell } from './cells.ts';
 import { addConnected, addCredited, addDelivered } from './expand.ts';
@@ -108,8 +108,7 @@ export class SegmentFold {
   #follow(fact: Fact, counts: boolean): void {
     switch (fact.type) {
       case 'bind':
-        this.#clock.bind(this.#context.bind(fact), fact.atMs);
-        return;
+        return this.#bind(fact, counts);
       case 'session-end':
         return this.#sessionEnd(fact, counts);
       case 'link-end':
@@ -126,6 +125,14 @@ export class SegmentFold {
       default:
         this.#context.learn(fact);
     }
+  }
+
+  /** A name is connected under its latest bind alone; a head may name that before the journal comes to it. */
+  #bind(fact: BindFact, counts: boolean): void {
+    const bind = this.#context.bind(fact);
+    const { earlier, isLatest } = this.#context.others(fact);
+    for (const other of earlier) this.#clock.unbind(other, fact.atMs, counts);
+    if (isLatest) this.#clock.bind(bind, fact.atMs);
   }
 
   #share(fact: ShareFact): void {

@@ -5,15 +5,18 @@ import type { Job } from './job.ts';
 /**
  * What makes two jobs the same work: all that goes into the header except ntime, version and nonce, which are in the
  * hash anyway. Equal across sessions, refreshes and reconnects. Hex text.
+ *
+ * @param paddingBytes Zeros at the end of coinb1 that belong to the slot: how wide we make that is no part of the work.
  */
-export function workIdentity(job: Job): string {
+export function workIdentity(job: Job, paddingBytes = 0): string {
+  const coinb1 = job.coinb1.subarray(0, job.coinb1.length - paddingBytes);
   const lengths = Buffer.alloc(16);
-  lengths.writeUInt32LE(job.coinb1.length, 0);
+  lengths.writeUInt32LE(coinb1.length, 0);
   lengths.writeUInt32LE(job.coinb2.length, 4);
   lengths.writeUInt32LE(job.branches.length, 8);
   lengths.writeUInt32LE(job.nBits >>> 0, 12);
   const hash = createHash('sha256').update(lengths).update(job.prevhash);
-  return hash.update(job.coinb1).update(job.coinb2).update(job.branches).digest('hex').slice(0, 32);
+  return hash.update(coinb1).update(job.coinb2).update(job.branches).digest('hex').slice(0, 32);
 }
 
 /** The 16 low-order bytes of a digest as one-byte characters: V8 keeps such a key in 32 bytes. The top bytes are mostly zero. */

@@ -121,8 +121,8 @@ export class JobBook {
     return this.bootTag + this.counter.toString(16).padStart(4, '0');
   }
 
-  private workOf(job: Job): Work | undefined {
-    const identity = workIdentity(job);
+  private workOf(job: Job, paddingBytes: number): Work | undefined {
+    const identity = workIdentity(job, paddingBytes);
     if (this.retired.has(identity)) return undefined;
     let work = this.works.get(identity);
     if (work === undefined) {
@@ -137,7 +137,7 @@ export class JobBook {
    * sent before gets a later ntime, because firmware would search the same space again.
    */
   add(from: NewJob): LiveJob | undefined {
-    const work = this.workOf(from.content);
+    const work = this.workOf(from.content, from.paddingBytes);
     if (work === undefined) return undefined;
     if (from.clean) this.endAll(from.link);
     const id = this.nextId();

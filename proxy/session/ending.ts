@@ -1,5 +1,6 @@
 /** How sessions end, by themselves or by us, and what is written down of them then. */
 import { sessionFacts } from './live-facts.ts';
+import { endInJournal } from './opening.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -29,8 +30,7 @@ export function endSession(state: FarmState, session: Session, reason: string): 
   state.bySessionId.delete(session.sessionId);
   state.prefixes.release(session.prefix, state.now.monoMs);
   const facts = [...sessionFacts(session, state.now.wallMs)];
-  const sequence = state.journal({ type: 'session-end', session: session.number, reason, atMs: state.now.wallMs });
-  state.departed.add(facts, sequence, () => session.pendingPool > 0);
+  endInJournal(state, session, facts, reason);
   if (!mined) return;
   state.resumable.set(session.sessionId, { session, untilMono: state.now.monoMs + state.config.timeouts.resumeMs });
   // A whole farm may be away at once.

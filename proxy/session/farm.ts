@@ -62,9 +62,10 @@ export class Farm {
   /** Another configuration, and the leases it has, from this moment on. */
   reconfigure(config: Config, leases: readonly LeaseTermsFact[], now: Now): Reconfigured {
     this.state.now = now;
+    // Routes may be by leases that come with them.
+    this.leases(leases, now);
     const outcome = reconfigure(this.state, config);
     this.pools.reconfigure();
-    this.leases(leases, now);
     return outcome;
   }
 

@@ -96,8 +96,9 @@ export function knowsEverySite(state: FarmState): boolean {
   return Object.keys(state.config.sites).every((site) => reachablePools(state.routes, site).some((name) => state.learnt.has(name)));
 }
 
-/** Bytes between coinb1 and coinb2 that every layout in use fits into. */
+/** Bytes between coinb1 and coinb2 that every layout fits into: those of this configuration, and of machines that had theirs before. */
 export function slotBytesMax(state: FarmState): number {
   const layouts = Object.values(state.config.sites).map((site) => site.extranonce ?? DEFAULT_LAYOUT);
-  return Math.max(8, ...layouts.map((layout) => layout.prefixBytes + layout.extranonce2Bytes));
+  state.slotBytes = Math.max(state.slotBytes, ...layouts.map((layout) => layout.prefixBytes + layout.extranonce2Bytes));
+  return state.slotBytes;
 }

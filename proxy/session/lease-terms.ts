@@ -41,10 +41,15 @@ function isSame(known: LeaseTermsFact | undefined, fact: LeaseTermsFact): boolea
   return known !== undefined && known.digest === fact.digest && known.fromMs === fact.fromMs && known.toMs === fact.toMs;
 }
 
+/** Whether shares may have arrived whose verdicts are still to come, or that are not counted yet. */
+function hasShares(state: FarmState): boolean {
+  return state.sessions.size > 0 || [...state.links.values()].some((link) => link.pending.size > 0);
+}
+
 function change(state: FarmState, fact: LeaseTermsFact): void {
   const { now } = state;
   // Shares that arrived before a lease was known are not its own, though their verdicts come later.
-  if (!state.terms.has(fact.lease) && state.sessions.size > 0) write(state, { ...fact, toMs: fact.fromMs, atMs: now.wallMs - 1 });
+  if (!state.terms.has(fact.lease) && hasShares(state)) write(state, { ...fact, toMs: fact.fromMs, atMs: now.wallMs - 1 });
   const before = state.terms.get(fact.lease);
   if (before !== undefined) state.departed.add([before], state.lastSequence, () => state.now.monoMs < now.monoMs + VERDICTS_DUE_MS);
   write(state, fact);

@@ -1,4 +1,5 @@
 /** What is written down when a session has its extranonce and when it has a name. */
+import type { Fact } from './facts.ts';
 import { bindFact, sessionFact, sessionFacts } from './live-facts.ts';
 import type { Bind, Session } from './session.ts';
 import type { FarmState } from './state.ts';
@@ -10,6 +11,13 @@ export function openInJournal(state: FarmState, session: Session): void {
   session.binds.forEach((bind, index) => {
     session.binds[index] = bindInJournal(state, session, bind);
   });
+}
+
+/** The end of a session with these facts. A head that still needs them says that it ended: nobody is connected by them any more. */
+export function endInJournal(state: FarmState, session: Session, facts: readonly Fact[], reason: string): void {
+  const end: Fact = { type: 'session-end', session: session.number, reason, atMs: state.now.wallMs };
+  const sequence = state.journal(end);
+  state.departed.add([...facts, end], sequence, () => session.pendingPool > 0);
 }
 
 /** Another lessee for all names of a session: what is under way refers to them as they were, what comes from now on is the new one's. */

@@ -35,16 +35,22 @@ export class Outlets {
     return terms !== undefined && (terms.link === 'exclusive' || terms.accounts !== undefined);
   }
 
+  /** Its key, where it need not be there. */
+  keyOf(pool: string, lease: string): string {
+    const terms = lease === '' ? undefined : this.holder.config.leases?.[lease];
+    const own = terms?.link === 'exclusive' || terms?.accounts?.[pool] !== undefined;
+    return own ? `${pool}\t${lease}` : pool;
+  }
+
   /** The outlet of a pool for the machines of a lease ('' for those of none that has links of its own). */
   of(pool: string, lease: string): Outlet {
     const terms = lease === '' ? undefined : this.holder.config.leases?.[lease];
     const account = terms?.accounts?.[pool];
-    const own = terms?.link === 'exclusive' || account !== undefined;
-    const key = own ? `${pool}\t${lease}` : pool;
+    const key = this.keyOf(pool, lease);
     let outlet = this.known.get(key);
     if (outlet === undefined) {
       const config = this.holder.config.pools[pool]!;
-      outlet = { key, pool, config, user: account ?? config.user, password: config.password, lease: own ? lease : '' };
+      outlet = { key, pool, config, user: account ?? config.user, password: config.password, lease: key === pool ? '' : lease };
       this.known.set(key, outlet);
     }
     return outlet;

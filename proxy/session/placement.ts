@@ -5,7 +5,7 @@ import { closeSession } from './ending.ts';
 import { expectReturn, fits, layoutOf, layoutOfRoom } from './layouts.ts';
 import type { Link } from './link.ts';
 import { sessionFacts } from './live-facts.ts';
-import { openInJournal } from './opening.ts';
+import { endInJournal, openInJournal } from './opening.ts';
 import type { Outlet } from './outlets.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
@@ -102,8 +102,7 @@ export class Placement {
     if (layout === undefined || prefix === undefined) return false;
     state.prefixes.release(session.prefix, state.now.monoMs);
     const facts = [...sessionFacts(session, state.now.wallMs)];
-    const sequence = state.journal({ type: 'session-end', session: session.number, reason: 'extranonce changed', atMs: state.now.wallMs });
-    state.departed.add(facts, sequence, () => session.pendingPool > 0);
+    endInJournal(state, session, facts, 'extranonce changed');
     session.leaveLink();
     session.number = state.nextSession();
     session.prefix = prefix;

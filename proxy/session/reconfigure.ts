@@ -4,6 +4,7 @@
  * at the pace of all closes that we cause.
  */
 import type { Config } from '../../config/schema.ts';
+import { slotBytesMax } from './layouts.ts';
 import { rebind } from './opening.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import type { Session } from './session.ts';
@@ -28,6 +29,8 @@ function routesAfter(before: readonly Route[], config: Config): Route[] {
 /** Puts `config` in force for all that is decided from now on. Links are the pools' affair. */
 export function reconfigure(state: FarmState, config: Config): Reconfigured {
   const { routes, splitting } = state;
+  // Machines keep the layouts that were granted until now.
+  slotBytesMax(state);
   state.config = config;
   state.outlets.reconfigure();
   state.routes = routesAfter(routes, config);

@@ -66,7 +66,7 @@ export class Splitting {
   /** The sessions that are to come to a link which has just had a fresh job of its pool. */
   arrivals(link: Link): Session[] {
     const { liveLinks, trust, outlets } = this.state;
-    const works = (pool: string): boolean => liveLinks.of(outlets.of(pool, link.outlet.lease).key).some((one) => trust.troubleOf(one) === undefined);
+    const works = (pool: string): boolean => liveLinks.of(outlets.keyOf(pool, link.outlet.lease)).some((one) => trust.troubleOf(one) === undefined);
     return [...this.byRoute.values()].flatMap((divided) => {
       const part = divided.route.parts.findIndex(({ pools }) => pools.find(works) === link.pool);
       return part === -1 ? [] : this.balance(divided, part, link);

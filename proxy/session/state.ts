@@ -81,6 +81,8 @@ export class FarmState {
   readonly departed = new Departed();
   readonly measures = new Measures();
   splitting: Splitting;
+  /** Bytes that the widest layout there has been needs. */
+  slotBytes = 8;
   readonly trust = new Trust(this);
   /** The instant of the event being handled. */
   now: Now;
