@@ -1,11 +1,9 @@
 /** A real process, really killed: what it was told is durable is in the journal, once and in order. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
 import { isWriterAlive, processStart } from '../../../accounting/journal/liveness.ts';
 import { listSegments } from '../../../accounting/journal/reader.ts';
 import { sealDead } from '../../../accounting/journal/seal.ts';
@@ -13,26 +11,13 @@ import { seededRandom } from '../../../config/world.ts';
 import { eventsOf, Follower, temporaryDirectory } from './support.ts';
 
 const ROUNDS = 10;
+/** As `npm test` has built it. */
+const APPENDER = fileURLToPath(new URL('../../../dist/test/accounting/journal/appender.js', import.meta.url));
 
 describe('a process that is killed', () => {
-  let compiled = '';
-
-  beforeAll(() => {
-    compiled = mkdtempSync(join(tmpdir(), 'weighbridge-compiled-'));
-    const root = process.cwd();
-    // Only what the appender imports, so that the test stands on its own.
-    const source = join(root, 'test/accounting/journal/appender.ts');
-    const options = '--ignoreConfig --noCheck --target es2023 --module nodenext --types node --rewriteRelativeImportExtensions --verbatimModuleSyntax';
-    const places = ['--rootDir', root, '--outDir', compiled];
-    execFileSync(join(root, 'node_modules/.bin/tsc'), [source, ...options.split(' '), ...places], { stdio: 'pipe' });
-    writeFileSync(join(compiled, 'package.json'), '{"type":"module"}');
-  }, 60_000);
-
-  afterAll(() => rmSync(compiled, { recursive: true, force: true }));
-
   /** Runs an appender until it has acknowledged `enough`, kills it, and returns its last acknowledgement. */
   async function killed(directory: string, durability: string, enough: number, whileAlive: () => void): Promise<number> {
-    const child = spawn(process.execPath, [join(compiled, 'test/accounting/journal/appender.js'), directory, durability], {
+    const child = spawn(process.execPath, [APPENDER, directory, durability], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exit = once(child, 'exit');
