@@ -16,9 +16,9 @@ export interface AlertRule {
  * never delivered, the lease alone.
  */
 function leaseAt(condition: string): string {
-  const sites = 'max_over_time(weighbridge:lease_hashrate:rate5m[1d]) > 0';
-  return `((${sites}) and on (lease) (${condition})) or (max by (lease) (${condition}) unless on (lease) (${sites}))`;
+  return `((${LEASE_SITES}) and on (lease) (${condition})) or (max by (lease) (${condition}) unless on (lease) (${LEASE_SITES}))`;
 }
+const LEASE_SITES = 'max_over_time(weighbridge:lease_hashrate:rate5m[1d]) > 0';
 const inState = (state: string): string => `weighbridge_lease_state{state="${state}"} == 1`;
 /** Both windows, so that it comes soon and goes soon; and not before a time of `owing`, for then there is no such window yet. */
 const below = (ratio: string, long: string, short: string, owing: string): string =>
@@ -45,6 +45,13 @@ export const ALERT_RULES = [
     expr: leaseAt(inState('curtailed')),
     for: '0s', severity: 'info',
     summary: 'Lease {{ $labels.lease }} is curtailed: nothing is owed.',
+  },
+  {
+    // A site stands still with leave only when every lease there may: one that is not curtailed must still be heard of.
+    alert: 'WeighbridgeSiteCurtailed',
+    expr: `count by (site) ((${LEASE_SITES}) and on (lease) (${inState('curtailed')})) == count by (site) (${LEASE_SITES})`,
+    for: '0s', severity: 'info',
+    summary: 'Every lease at site {{ $labels.site }} is curtailed.',
   },
   {
     alert: 'WeighbridgeLeaseDark',
@@ -164,7 +171,7 @@ export const INHIBITIONS: readonly { readonly sources: readonly AlertName[]; rea
     targets: ['WeighbridgeLeaseDark', 'WeighbridgeLeaseLow', 'WeighbridgeLeaseShortfallFast', 'WeighbridgeLeaseShortfallSlow'],
     equal: ['lease'],
   },
-  { sources: ['WeighbridgeLeaseCurtailed'], targets: ['WeighbridgeSiteDark', 'WeighbridgeIncomeBelowPowerCost'], equal: ['site'] },
+  { sources: ['WeighbridgeSiteCurtailed'], targets: ['WeighbridgeSiteDark', 'WeighbridgeIncomeBelowPowerCost'], equal: ['site'] },
   {
     sources: ['WeighbridgeSiteDark'],
     targets: ['WeighbridgeLeaseDark', 'WeighbridgeLeaseLow', 'WeighbridgeLeaseShortfallFast', 'WeighbridgeLeaseShortfallSlow', 'WeighbridgeIncomeBelowPowerCost'],

@@ -8,6 +8,7 @@ import { CATALOGUE } from '../../metrics/catalogue.ts';
 import { ALERT_RULES, INHIBITIONS, type AlertRule } from '../../metrics/rules/alerts.ts';
 import { inhibitYaml, rulesYaml } from '../../metrics/rules/files.ts';
 import { RECORDING_RULES, type RecordingRule } from '../../metrics/rules/recording.ts';
+import { alertmanagerHolds } from '../rig/alertmanager.ts';
 import { promtool } from '../rig/prometheus.ts';
 import { metricsIn, syntaxErrors } from './promql.ts';
 import { promtoolTest, SCENARIOS } from './scenarios.ts';
@@ -17,6 +18,30 @@ const read = (path: string): string => readFileSync(`${ROOT}${path}`, 'utf8');
 const rules: readonly (readonly [string, string])[] = [
   ...RECORDING_RULES.map(({ record, expr }: RecordingRule) => [record, expr] as const),
   ...ALERT_RULES.map(({ alert, expr }: AlertRule) => [alert, expr] as const),
+];
+
+/** Alerts that fire at once, and whether somebody is to be told of each. */
+const FIRING: readonly (readonly [(typeof ALERT_RULES)[number]['alert'], Readonly<Record<string, string>>, boolean])[] = [
+  // North is dark: its leases say nothing more. Lease wide is dark at south too, which is not.
+  ['WeighbridgeSiteDark', { site: 'north' }, true],
+  ['WeighbridgeLeaseDark', { lease: 'narrow', site: 'north' }, false],
+  ['WeighbridgeLeaseDark', { lease: 'wide', site: 'north' }, false],
+  ['WeighbridgeLeaseDark', { lease: 'wide', site: 'south' }, true],
+  ['WeighbridgeLeaseLow', { lease: 'wide', site: 'south' }, false],
+  ['WeighbridgeIncomeBelowPowerCost', { site: 'north' }, false],
+  // One lease at east is curtailed, and east is dark: the other lease there must be heard of.
+  ['WeighbridgeLeaseCurtailed', { lease: 'off', site: 'east' }, true],
+  ['WeighbridgeLeaseShortfallFast', { lease: 'off', site: 'east' }, false],
+  ['WeighbridgeLeaseDark', { lease: 'on', site: 'east' }, false],
+  ['WeighbridgeSiteDark', { site: 'east' }, true],
+  // All leases at west are.
+  ['WeighbridgeLeaseCurtailed', { lease: 'off', site: 'west' }, true],
+  ['WeighbridgeSiteCurtailed', { site: 'west' }, true],
+  ['WeighbridgeSiteDark', { site: 'west' }, false],
+  // A lease that never delivered has no site, and no site speaks for it.
+  ['WeighbridgeLeaseDark', { lease: 'never' }, true],
+  ['WeighbridgeLeaseLow', { lease: 'short', site: 'south' }, false],
+  ['WeighbridgeLeaseShortfallFast', { lease: 'short', site: 'south' }, true],
 ];
 
 describe('the rules', () => {
@@ -59,6 +84,15 @@ describe('inhibition', () => {
   it('is what the Alertmanager is configured with', () => {
     expect(read('docker/alertmanager/alertmanager.yml').endsWith(`\n${inhibitYaml()}`)).toBe(true);
     expect(parse(read('docker/alertmanager/alertmanager.yml'))).toMatchObject({ inhibit_rules: INHIBITIONS.map(({ equal }) => ({ equal })) });
+  });
+
+  it('leaves one alert of each trouble, in the real Alertmanager', async () => {
+    const told = (await alertmanagerHolds(`${ROOT}docker/alertmanager/alertmanager.yml`, FIRING.map(([alert, labels]) => ({ alertname: alert, ...labels })), [
+      { alertname: 'WeighbridgeLeaseDark', lease: 'last' },
+      { alertname: 'WeighbridgeLeaseLow', lease: 'last' },
+    ])).filter(({ inhibited }) => !inhibited).map(({ labels: { alertname, ...labels } }) => [alertname, labels]);
+    const expected = [...FIRING.filter(([, , told]) => told).map(([alert, labels]) => [alert, labels]), ['WeighbridgeLeaseDark', { lease: 'last' }]];
+    expect(told.map((each) => JSON.stringify(each)).toSorted()).toEqual(expected.map((each) => JSON.stringify(each)).toSorted());
   });
 
   it('silences no alert by itself, and none of an alert that is silenced by it', () => {

@@ -68,6 +68,23 @@ export const SCENARIOS: readonly Scenario[] = [
       [45, 'WeighbridgeLeaseDark', [{ lease: 'a', site: 'north' }, { lease: 'a', site: 'south' }, { lease: 'never' }]],
       [29, 'WeighbridgeLeaseCurtailed', []],
       [35, 'WeighbridgeLeaseCurtailed', [{ lease: 'b', site: 'north' }]],
+      [35, 'WeighbridgeSiteCurtailed', []],
+    ],
+  },
+  {
+    name: 'a site is curtailed when the last of its leases is',
+    series: {
+      'weighbridge_lease_work_total{lease="a",site="north",verdict="accepted"}': '0+60x30 1800x30',
+      'weighbridge_lease_work_total{lease="b",site="north",verdict="accepted"}': '0+60x40 2400x20',
+      'weighbridge_lease_work_total{lease="b",site="south",verdict="accepted"}': '0+60x40 2400x20',
+      'weighbridge_lease_work_total{lease="c",site="south",verdict="accepted"}': '0+60x60',
+      'weighbridge_lease_state{lease="a",state="curtailed"}': '0x30 1x30',
+      'weighbridge_lease_state{lease="b",state="curtailed"}': '0x40 1x20',
+      'weighbridge_lease_state{lease="c",state="curtailed"}': '0x60',
+    },
+    expect: [
+      [35, 'WeighbridgeSiteCurtailed', []],
+      [45, 'WeighbridgeSiteCurtailed', [{ site: 'north' }]],
     ],
   },
   {
