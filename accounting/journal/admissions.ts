@@ -145,10 +145,14 @@ export class Admissions {
   }
 
   private report(error: unknown, sentence: string): void {
+    this.say(`${sentence} (${error instanceof Error ? error.message : String(error)})`);
+  }
+
+  private say(sentence: string): void {
     const nowMs = this.options.monoMs();
     if (nowMs < this.reportAgainMs) return;
     this.reportAgainMs = nowMs + REPORT_MS;
-    this.options.onProblem(`${sentence} (${error instanceof Error ? error.message : String(error)})`);
+    this.options.onProblem(sentence);
   }
 
   /** A file with counts, of a process that is gone, becomes ours by being renamed: only one can succeed. */
@@ -212,7 +216,9 @@ export class Admissions {
     if (file === undefined) return;
     this.attempt(() => {
       const underWay = admitting === undefined ? inherited : [...inherited, admitting];
-      file.write(JSON.stringify({ waiting: waiting.slice(0, fitting(waiting, underWay)), underWay } satisfies Kept));
+      const fit = fitting(waiting, underWay);
+      file.write(JSON.stringify({ waiting: waiting.slice(0, fit), underWay } satisfies Kept));
+      if (fit < waiting.length) this.say(`counts of unjournaled shares of ${waiting.length - fit} combinations of site, lessee, leases and difficulty do not fit into ${this.own}, and the end of this process would lose them; make room on the journal's disk`);
     });
   }
 }
