@@ -12,6 +12,8 @@ export interface JournaledShare {
   readonly lessee: string;
   readonly site: string;
   readonly pool: string;
+  /** Hex; what its pool gave to the one connection that the share's job came on. */
+  readonly upstreamExtranonce1: string;
   /** What the pool said, if anything was said. */
   poolVerdict: PoolVerdictFact | undefined;
 }
@@ -102,7 +104,8 @@ function describe(run: Run, fact: ShareFact): JournaledShare {
   const job = run.jobs.get(fact.job);
   const link = run.links.get(job?.link ?? 0);
   const headerHex = session === undefined || job === undefined || link === undefined ? '' : rebuild(fact, session, job, link);
-  return { headerHex, fact, worker: bind?.worker ?? '', lessee: bind?.lessee ?? '', site: session?.site ?? '', pool: link?.pool ?? '', poolVerdict: undefined };
+  const upstreamExtranonce1 = Buffer.from(link?.extranonce1 ?? []).toString('hex');
+  return { headerHex, fact, worker: bind?.worker ?? '', lessee: bind?.lessee ?? '', site: session?.site ?? '', pool: link?.pool ?? '', upstreamExtranonce1, poolVerdict: undefined };
 }
 
 /** The 160 hex digits of the header that was hashed. */
