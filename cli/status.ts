@@ -149,6 +149,7 @@ function figures({ proxy, accountant, totals, restarts }: InstanceStatus): strin
   if (proxy !== undefined) {
     const { journal } = proxy;
     lines.push(`Journal: ${journal.state}, ${bytes(journal.writtenBytes)} written, ${bytes(journal.freeBytes)} free, 99 % of commits within ${quantile(totals.fsync, 0.99)}`);
+    lines.push(`Duplicates: ${count(proxy.measures.duplicateHashes)} hashes remembered`);
   }
   if (accountant !== undefined) {
     const lag = accountant.lagBytes === 0 ? 'up to date' : `${bytes(accountant.lagBytes)} (${age(accountant.lagMs)}) behind`;

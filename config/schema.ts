@@ -181,7 +181,7 @@ const limitsSchema = section({
   workersPerSessionMax: option(whole(1, 65_536), 64, 'Names authorised on one session. Farm proxies use one connection for a rack.'),
   jobsPerLinkMax: option(whole(4, 4096), 64, 'Jobs remembered per link. Machines keep 16; with a refresh every 25 s this is the last 25 minutes.'),
   sharesPerSecondMax: option(whole(1, 1_000_000), 20_000, 'Shares of one proxy process and second. About what one core judges; above it sessions get a higher difficulty.'),
-  duplicatesMax: option(whole(1000, 100_000_000), 5_000_000, 'Hashes remembered to find duplicates, at 53 bytes each. Above it new work is refused rather than counted twice.'),
+  duplicatesMax: option(whole(1000, 100_000_000), 5_000_000, 'Hashes remembered to find duplicates, at 66 bytes each: those since the last block. Above it the oldest work ends early rather than count a share twice.'),
 }).prefault({});
 
 /** The section `timeouts`. */

@@ -216,11 +216,14 @@ function addProcesses(dashboard: DashboardBuilder): void {
     }))
     .withPanel(series({
       title: 'Memory',
-      description: 'Memory that each process holds. It grows with sessions and then stays; a line that rises for days is a leak: note the version and report it.',
+      description: 'Memory that each process holds. It grows with sessions and, between two blocks, with the shares remembered to find duplicates (the saw-tooth below it, 66 bytes each); a line that rises for days is a leak: note the version and report it.',
       unit: UNIT.bytes,
       width: 6,
       min: 0,
-      queries: [{ expr: `sum by (instance, process) (weighbridge_process_resident_memory_bytes{${HOST}})`, legend: '{{instance}} {{process}}' }],
+      queries: [
+        { expr: `sum by (instance, process) (weighbridge_process_resident_memory_bytes{${HOST}})`, legend: '{{instance}} {{process}}' },
+        { expr: `66 * sum by (instance) (weighbridge_duplicate_hashes{${HOST}})`, legend: '{{instance}} duplicate sets' },
+      ],
     }))
     .withPanel(series({
       title: 'Restarts',

@@ -69,6 +69,8 @@ export interface ProxySnapshot {
     readonly reconnects: Readonly<Record<string, number>>;
     /** Sessions on a pool that is not the first of their route, by pool. */
     readonly failover: Readonly<Record<string, number>>;
+    /** Hashes of counted shares kept to find duplicates. */
+    readonly duplicateHashes: number;
   };
   readonly vitals: VitalsSnapshot;
   readonly journal: {

@@ -1,6 +1,10 @@
 /**
  * The jobs machines may still answer, found by the id we sent, and the duplicate sets of the work behind them.
  * A refreshed job, a job the pool repeats and a job a reconnected link brings again share one work and so one duplicate set.
+ *
+ * Life of a work: known → idle (all its jobs have ended, and nobody builds on its block) → retired (its duplicate set is gone, its
+ * identity remembered: it is refused) → forgotten (of such work only ntimes are taken that none of its jobs had). So its shares
+ * are late for as long as it is remembered, and afterwards its headers cannot be found again: docs/decisions, 012.
  */
 import { DuplicateSets, workIdentity } from '../mining/duplicates.ts';
 import { targetWords, type TargetWords, difficultyTarget, exponentFloor, nBitsTarget } from '../mining/difficulty.ts';
@@ -15,10 +19,18 @@ export interface Work {
   readonly prevhash: string;
   /** Its jobs that shares may still name, oldest first, on whatever link. */
   readonly jobs: LiveJob[];
+  /** When it was first known. */
+  readonly bornMono: number;
   /** The latest ntime any of its jobs was sent with. */
   ntime: number;
-  /** A share of it was counted: were it forgotten, one could be counted again. */
+  /** The latest ntime that a share of any of its jobs may carry. */
+  lastNtime: number;
+  /** A machine was sent it: were it new again, a share could count twice, or at another k. */
+  given: boolean;
+  /** A share of it was counted. */
   claimed: boolean;
+  /** At the last sweep no share of it could be good, and nobody built on its block. */
+  idle: boolean;
 }
 
 /** A job under the id that machines know it by. */
@@ -73,22 +85,27 @@ export interface NewJob {
   readonly monoMs: number;
 }
 
-const RETIRED_MAX = 4096;
+/** Retired works remembered, at 100 bytes: of 100 links with two jobs a minute those of five hours, longer than any ntime is taken. */
+const RETIRED_MAX = 65_536;
 
 export class JobBook {
   private readonly byId = new Map<string, LiveJob>();
   private readonly byLink = new Map<number, LiveJob[]>();
   private readonly works = new Map<string, Work>();
-  /** Identities whose duplicate set is gone: such work can no longer be proven fresh. Oldest first. */
-  private readonly retired = new Set<string>();
+  /** Identities whose duplicate set is gone, with the latest ntime of their shares: such work can no longer be proven fresh. Oldest first. */
+  private readonly retired = new Map<string, number>();
+  /** Of retired works that are not remembered the latest ntime: none of them can be told from new work that stays above it. */
+  private forgottenNtime = 0;
   private readonly duplicates: DuplicateSets;
   private readonly jobsPerLinkMax: number;
+  private readonly retiredMax: number;
   private readonly bootTag: string;
   private readonly departed: (job: LiveJob) => void;
   private counter = 0;
 
   /** `departed` is told of each job that no share can name any more. */
-  constructor(bootTag: string, jobsPerLinkMax: number, duplicatesMax: number, departed: (job: LiveJob) => void) {
+  constructor(bootTag: string, jobsPerLinkMax: number, duplicatesMax: number, departed: (job: LiveJob) => void, retiredMax = RETIRED_MAX) {
+    this.retiredMax = retiredMax;
     this.bootTag = bootTag;
     this.jobsPerLinkMax = jobsPerLinkMax;
     this.duplicates = new DuplicateSets(duplicatesMax);
@@ -97,6 +114,11 @@ export class JobBook {
 
   find(id: string): LiveJob | undefined {
     return this.byId.get(id);
+  }
+
+  /** Hashes kept to find duplicates. */
+  get hashes(): number {
+    return this.duplicates.entries;
   }
 
   /** Every job that a share may still name, oldest first within its link. */
@@ -121,14 +143,16 @@ export class JobBook {
     return this.bootTag + this.counter.toString(16).padStart(4, '0');
   }
 
-  private workOf(job: Job, paddingBytes: number): Work | undefined {
-    const identity = workIdentity(job, paddingBytes);
+  private workOf({ content, paddingBytes, ntimeRollS, monoMs }: NewJob): Work | undefined {
+    const identity = workIdentity(content, paddingBytes);
     if (this.retired.has(identity)) return undefined;
-    let work = this.works.get(identity);
-    if (work === undefined) {
-      work = { identity, prevhash: Buffer.from(job.prevhash).toString('hex'), jobs: [], ntime: 0, claimed: false };
-      this.works.set(identity, work);
-    }
+    const known = this.works.get(identity);
+    if (known !== undefined) return known;
+    // It may have been retired and forgotten: then it has no ntime left.
+    if (content.ntime + ntimeRollS <= this.forgottenNtime) return undefined;
+    const prevhash = Buffer.from(content.prevhash).toString('hex');
+    const work: Work = { identity, prevhash, jobs: [], bornMono: monoMs, ntime: this.forgottenNtime, lastNtime: 0, given: false, claimed: false, idle: false };
+    this.works.set(identity, work);
     return work;
   }
 
@@ -137,12 +161,15 @@ export class JobBook {
    * sent before gets a later ntime, because firmware would search the same space again.
    */
   add(from: NewJob): LiveJob | undefined {
-    const work = this.workOf(from.content, from.paddingBytes);
+    const work = this.workOf(from);
     if (work === undefined) return undefined;
     if (from.clean) this.endAll(from.link);
     const id = this.nextId();
     const poolNtime = from.content.ntime;
-    const ntime = Math.min(Math.max(poolNtime, work.ntime + 1), poolNtime + from.ntimeRollS);
+    const latest = poolNtime + from.ntimeRollS;
+    const ntime = Math.min(Math.max(poolNtime, work.ntime + 1), latest);
+    work.lastNtime = Math.max(work.lastNtime, latest);
+    work.idle = false;
     const content: Job = ntime === poolNtime ? from.content : { ...from.content, ntime };
     const job: LiveJob = {
       number: this.counter,
@@ -238,7 +265,7 @@ export class JobBook {
     let oldest: Work | undefined;
     for (const work of this.works.values()) {
       if (!work.claimed) continue;
-      if (work.jobs.length === 0) return work;
+      if (hasEnded(work)) return work;
       oldest ??= work;
     }
     return oldest ?? working;
@@ -247,13 +274,19 @@ export class JobBook {
   private retire(work: Work): void {
     for (const job of work.jobs) job.ended = true;
     this.works.delete(work.identity);
-    if (!work.claimed) return;
+    if (!work.given && !work.claimed) return;
     this.duplicates.drop(work.identity);
-    this.retired.add(work.identity);
-    if (this.retired.size > RETIRED_MAX) this.retired.delete(this.retired.values().next().value!);
+    this.retired.set(work.identity, work.lastNtime);
+    if (this.retired.size <= this.retiredMax) return;
+    const [identity, lastNtime] = this.retired.entries().next().value!;
+    this.retired.delete(identity);
+    this.forgottenNtime = Math.max(this.forgottenNtime, lastNtime);
   }
 
-  /** Retires work without jobs whose previous block no given job builds on any more. Call now and then. */
+  /**
+   * Retires work all of whose jobs have ended and whose previous block no given job builds on any more: no share of it can be
+   * good. Call every half a minute or so; it is kept from one call to the next, because a pool may waver between two blocks.
+   */
   sweep(): void {
     const building = new Set<string>();
     for (const jobs of this.byLink.values()) {
@@ -261,7 +294,13 @@ export class JobBook {
       if (current !== undefined) building.add(current.work.prevhash);
     }
     for (const work of this.works.values()) {
-      if (work.jobs.length === 0 && !building.has(work.prevhash)) this.retire(work);
+      const idle = hasEnded(work) && !building.has(work.prevhash);
+      if (idle && work.idle) this.retire(work);
+      else work.idle = idle;
     }
   }
+}
+
+function hasEnded(work: Work): boolean {
+  return work.jobs.every((job) => job.ended);
 }

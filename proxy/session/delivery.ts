@@ -94,6 +94,7 @@ export class Delivery {
       lines += formatSetDifficulty(exponent);
       this.state.journal({ type: 'difficulty', session: session.number, exponent, atMs: now.wallMs });
     }
+    job.work.given = true;
     session.sent(job, exponent, now.monoMs);
     sink.toSession(session, lines + this.notifyLine(job, zeros, clean));
   }
