@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { journalFacts } from '../accounting/journal/note.ts';
+import { agreedTerms } from '../accounting/leases/agreed.ts';
 import { leaseHistory } from '../accounting/leases/history.ts';
-import { changedTerms } from '../accounting/leases/retroactive.ts';
 import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { journalDirectory } from '../accounting/store.ts';
 import { dateAt, midnightMs } from '../config/calendar.ts';
@@ -67,10 +67,9 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
     throw new CommandError(`--effective must be the beginning of a month in ${timezone}, such as ${isoTime(midnightMs(`${date.slice(0, 8)}01`, timezone))}: a statement settles a month by one set of terms.`);
   }
   if (fromMs >= term.toMs) throw new CommandError(`${terms.id} ends before, at ${isoTime(term.toMs)}.`);
-  const { terms: recorded } = leaseHistory(dataDir);
-  const known = recorded.findLast(({ lease }) => lease === terms.id);
-  if (known === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
-  if (changedTerms(JSON.parse(known.terms) as LeaseTerms, terms, Number.MAX_SAFE_INTEGER).length === 0) throw new CommandError(`The configuration has the terms of ${terms.id} that are in the journal: change them there first.`);
+  const held = agreedTerms(leaseHistory(dataDir), terms.id, fromMs);
+  if (held === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
+  if (canonicalJson(held.terms) === canonicalJson(terms)) throw new CommandError(`The configuration has the terms of ${terms.id} that hold at ${isoTime(fromMs)} by what is on record: change them there first.`);
   return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by: '', reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
 }
 

@@ -80,7 +80,7 @@ async function issue(config: Config, options: ParsedOptions, lease: string, peri
   const standing = latestOf(issued, period);
   if (standing !== undefined && correct === undefined) return printedOf(standing);
   const [unrecorded] = retroactiveChanges(config, leaseHistory(config.data), io.world.wallMs()).filter((each) => each.lease === lease);
-  if (unrecorded !== undefined) throw new CommandError(`${lease} ${unrecorded.message}. Without \`issue\` a draft by the terms of the configuration is printed.`);
+  if (unrecorded !== undefined) throw new CommandError(`${lease} ${unrecorded.message}. Without \`issue\` a draft by the terms on record is printed.`);
   const fresh = await drafted(config, options, lease, period, issued, io);
   const terms = findLease(config, lease);
   if ('refused' in terms) throw new CommandError(terms.refused);

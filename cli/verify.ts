@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { listKeys } from '../accounting/leases/keys.ts';
 import type { IssuedStatement } from '../accounting/leases/issue.ts';
 import { proveFigures, segmentsOf } from '../accounting/leases/proof.ts';
+import { leaseHistory } from '../accounting/leases/history.ts';
+import { recordFindings } from '../accounting/leases/on-record.ts';
 import { readIssued, verifyIssued, verifyFigures, type Finding } from '../accounting/leases/verify.ts';
 import { LocalBook } from '../accounting/local-book.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
@@ -42,7 +44,7 @@ async function figuresOf(issued: IssuedStatement, dirs: readonly string[], sampl
   }
   const book = LocalBook.open(first);
   try {
-    return await verifyFigures(issued, book);
+    return [...recordFindings(issued, leaseHistory(...dirs), 'ledger'), ...(await verifyFigures(issued, book))];
   } finally {
     book.close();
   }

@@ -8,17 +8,19 @@ import type { Config } from '../../config/schema.ts';
 import { globMatches } from '../../proxy/session/routes.ts';
 import type { Book } from '../reader.ts';
 import { HOUR_MS } from '../rows.ts';
+import { agreedTerms } from './agreed.ts';
 import { uncovered, type EarnedPart } from './earned.ts';
 import { importedEarnings, type Earning } from './earnings.ts';
 import { decimal, ZERO } from './exact.ts';
-import { excusedTime, type ExcusedTime, type Statement as Stated } from './excused.ts';
+import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import { latestOf, type IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
-import { eventsOf, leaseHistory, type LeaseHistory } from './history.ts';
+import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import { readingsOf, unmetered } from './meters.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
-import { amendmentsWithin, isSigned, noteOf, situationAt, type Situation } from './situation.ts';
+import { retroactiveChanges } from './retroactive.ts';
+import { amendmentsWithin, isSigned, noteOf, situationBy, situationOf, type Situation } from './situation.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
 import { sharesEarnings } from './valuation.ts';
@@ -40,19 +42,19 @@ export function findLease(config: Pick<Config, 'leases' | 'parties'>, id: string
   return { refused: all.length === 0 ? 'this configuration has no leases' : `there is no lease ${JSON.stringify(id)}: there is ${all.map((terms) => terms.id).join(', ')}` };
 }
 
-/** Drafts a statement. `issued` are the statements of the lease that were issued so far, in their order. */
+/** Drafts a statement, by the terms on record; where there are none, by those of the configuration. `issued` are the statements of the lease that were issued so far, in their order. */
 export async function draft(config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[]): Promise<StatementDraft | Refusal> {
   const configured = findLease(config, query.lease);
   if ('refused' in configured) return configured;
   const history = leaseHistory(config.data);
-  const dates = periodDates(query.period);
-  const { timezone } = configured.lease;
-  const [fromMs, toMs] = dates === undefined ? [0, 0] : [midnightMs(dates.from, timezone), midnightMs(dates.to, timezone)];
+  const zone = (agreedTerms(history, query.lease, query.nowMs)?.terms ?? configured).lease.timezone;
+  const { fromMs, toMs } = periodSpan(query.period, zone);
+  const situation = (leftOut: readonly LeaseEvent[]): Situation => situationOf(history, query.lease, toMs, leftOut) ?? situationBy(configured, history, leftOut);
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
-  const drafted = await draftBy(situationAt(configured, history, fromMs), config, query, book, issued, lateTerms(history, configured, fromMs));
+  const drafted = await draftBy(situation([]), config, query, book, issued, [...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
   if ('refused' in drafted || amendments.length === 0) return drafted;
-  const before = unsigned.length === 0 ? undefined : await draftBy(situationAt(configured, history, fromMs, unsigned), config, query, book, issued, []);
+  const before = unsigned.length === 0 ? undefined : await draftBy(situation(unsigned), config, query, book, issued, []);
   if (before !== undefined && 'refused' in before) return before;
   return {
     ...drafted,
@@ -89,6 +91,11 @@ async function draftBy({ terms, stated: all }: Situation, config: Config, query:
   });
 }
 
+/** A configuration that was changed without an amendment changes no statement, which is said. */
+function otherConfiguration(config: Config, history: LeaseHistory, { lease, nowMs }: DraftQuery): string[] {
+  return retroactiveChanges(config, history, nowMs).filter((each) => each.lease === lease).map(({ message }) => `The configuration ${message}. This is by the terms on record.`);
+}
+
 /** Work of before the terms were written down belongs to no lease. */
 function lateTerms({ terms: written }: LeaseHistory, { id, lease }: LeaseTerms, fromMs: number): string[] {
   const first = written.find((terms) => terms.lease === id);
@@ -117,8 +124,14 @@ export function excusedBy(lease: LeaseConfig, stated: readonly Stated[]): Excuse
   return excusedTime(stated, capMs, yearStartsMs(lease.term.from, lease.term.toMs, lease.timezone));
 }
 
+/** The whole period in a zone, milliseconds since 1970; empty where it is none. */
+export function periodSpan(period: string, zone: string): Span {
+  const dates = periodDates(period);
+  return dates === undefined ? { fromMs: 0, toMs: 0 } : { fromMs: midnightMs(dates.from, zone), toMs: midnightMs(dates.to, zone) };
+}
+
 /** The days of the period that lie in the term and are over. */
-function daysOf(lease: LeaseConfig, { period, nowMs }: DraftQuery): { readonly days: LocalDay[]; readonly cut: string | undefined } | Refusal {
+export function daysOf(lease: LeaseConfig, { period, nowMs }: DraftQuery): { readonly days: LocalDay[]; readonly cut: string | undefined } | Refusal {
   const dates = periodDates(period);
   if (dates === undefined) return { refused: `--period ${JSON.stringify(period)} is not a month such as 2026-11 or a day such as 2026-11-05` };
   const fromMs = Math.max(midnightMs(dates.from, lease.timezone), lease.term.fromMs);

@@ -19,12 +19,14 @@ export type LeaseEvent = Omit<LeaseEventRow, 'n'>;
 /** A command's own segment is not longer; those of mining are read by the accountant alone. */
 const COMMAND_BYTES_MAX = 256 * 1024;
 
-/** Empty where there is no ledger yet, or one of another version that the instance will fold anew. */
-export function leaseHistory(dataDir: string): LeaseHistory {
-  const { terms, events, finished } = folded(dataDir);
-  const known = new Set(events.map(keyOf));
-  const fresh = pending(dataDir, finished).filter((event) => !known.has(keyOf(event)));
-  return { terms: terms.toSorted(byTime), events: [...events, ...fresh].toSorted(byTime) };
+/** Of one data directory, or of several together. Empty where there is no ledger yet, or one of another version that the instance will fold anew. */
+export function leaseHistory(...dataDirs: readonly string[]): LeaseHistory {
+  const found = dataDirs.map((dataDir) => {
+    const { terms, events, finished } = folded(dataDir);
+    return { terms, events: [...events, ...pending(dataDir, finished)] };
+  });
+  const events = new Map(found.flatMap((each) => each.events).map((event) => [keyOf(event), event]));
+  return { terms: found.flatMap(({ terms }) => terms).toSorted(byTime), events: [...events.values()].toSorted(byTime) };
 }
 
 /** What was stated of one lease. */

@@ -1,4 +1,5 @@
 /** What holds of a lease for a period: its contract and the stated times; and what would hold without amendments that nobody has signed. */
+import { agreedTerms, type Agreed } from './agreed.ts';
 import { countersignatures } from './agreement.ts';
 import type { Statement as Stated } from './excused.ts';
 import { eventsOf, isRetroactive, statedTimes, withTermination, type LeaseEvent, type LeaseHistory } from './history.ts';
@@ -9,6 +10,8 @@ export interface Situation {
   readonly terms: LeaseTerms;
   /** All that was stated of the lease. */
   readonly stated: readonly Stated[];
+  /** The record that the terms rest on; undefined where there is none. */
+  readonly agreed: Agreed | undefined;
 }
 
 /** An amendment as a statement shows it. Times are ISO 8601, UTC. */
@@ -25,25 +28,20 @@ export interface AmendmentNote {
 }
 
 /**
- * @param configured The terms of the configuration, which are those of the latest amendment if there is one.
- * @param fromMs First moment of the period.
+ * By what is on record alone; undefined where no terms of the lease are.
+ *
+ * @param toMs End of the period, before the term cuts it.
  * @param leftOut Events that are taken not to have been.
  */
-export function situationAt(configured: LeaseTerms, history: LeaseHistory, fromMs: number, leftOut: readonly LeaseEvent[] = []): Situation {
-  const all = eventsOf(history, configured.id);
-  const events = all.filter((event) => !leftOut.includes(event));
-  const terms = termsAt(configured, history, all, events, fromMs);
-  return { terms: { ...terms, lease: withTermination(terms.lease, events) }, stated: statedTimes(events) };
+export function situationOf(history: LeaseHistory, lease: string, toMs: number, leftOut: readonly LeaseEvent[] = []): Situation | undefined {
+  const agreed = agreedTerms(history, lease, toMs - 1, leftOut);
+  return agreed === undefined ? undefined : { ...situationBy(agreed.terms, history, leftOut), agreed };
 }
 
-function termsAt(configured: LeaseTerms, history: LeaseHistory, all: readonly LeaseEvent[], events: readonly LeaseEvent[], fromMs: number): LeaseTerms {
-  const amendments = all.filter(({ event }) => event === 'amendment');
-  const [first] = amendments;
-  if (first === undefined) return configured;
-  const inForce = events.findLast(({ event, from_ms }) => event === 'amendment' && from_ms <= fromMs);
-  if (inForce !== undefined) return inForce === amendments.at(-1) ? configured : (JSON.parse(inForce.terms) as LeaseTerms);
-  const before = history.terms.findLast(({ lease, recorded_ms }) => lease === configured.id && recorded_ms < first.recorded_ms);
-  return before === undefined ? configured : (JSON.parse(before.terms) as LeaseTerms);
+/** The same with terms that come from elsewhere. */
+export function situationBy(terms: LeaseTerms, history: LeaseHistory, leftOut: readonly LeaseEvent[] = []): Situation {
+  const events = eventsOf(history, terms.id).filter((event) => !leftOut.includes(event));
+  return { terms: { ...terms, lease: withTermination(terms.lease, events) }, stated: statedTimes(events), agreed: undefined };
 }
 
 /** Amendments of the past that touch [fromMs, toMs). */

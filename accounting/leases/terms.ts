@@ -39,7 +39,8 @@ export function leaseTermsFacts(config: Pick<Config, 'leases' | 'parties'>, nowM
   });
 }
 
-function partiesOf(lease: LeaseConfig, known: Readonly<Record<string, PartyConfig>>): Record<string, PartyConfig> {
+/** Those of the parties that a lease names, by id. */
+export function partiesOf(lease: LeaseConfig, known: Readonly<Record<string, PartyConfig>>): Record<string, PartyConfig> {
   const roles = [lease.lessor, lease.lessee, lease.performer, lease.residual, ...(lease.curtailment ? [lease.curtailment.creditTo] : [])];
   const ids = new Set([...roles, ...lease.rent.flatMap(({ payer, payee }) => [payer, payee])]);
   return Object.fromEntries([...ids].toSorted().flatMap((id) => (known[id] ? [[id, known[id]]] : [])));

@@ -14,7 +14,7 @@ import { midnightMs } from '../../../config/calendar.ts';
 import { loadConfig } from '../../../config/load.ts';
 import { seededRandom } from '../../../config/world.ts';
 import { run } from '../../cli/cli-fixture.ts';
-import { writeMonth } from './month.ts';
+import { recordTerms, writeMonth } from './month.ts';
 
 const HEAD = 'pool,account,scheme,earned_from,earned_to,pool_work,gross_sat,fee_sat,net_sat,paid_at,txid,payout_id';
 const JANUARY_MS = Date.parse('2027-01-05T12:00:00Z');
@@ -36,6 +36,7 @@ beforeAll(() => {
   ({ data } = config);
   const [fromMs, toMs] = [midnightMs('2026-11-01', CHICAGO), midnightMs('2026-12-01', CHICAGO)];
   writeMonth(data, { fromMs, toMs, leases: 'acme-leaseback,host', rate: () => 12.5e15 }, { fromMs, toMs, leases: '', rate: () => 4e15, seed: 9 });
+  recordTerms(config);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

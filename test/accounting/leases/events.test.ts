@@ -175,6 +175,29 @@ describe('a change of the configuration', () => {
     expect((await run(['verify', out, '--data', data], { nowMs })).out).toContain('Its terms are those of the amendment that was recorded at 2026-12-10T12:00:00.000Z: ');
   });
 
+  it('that is put back after an amendment changes nothing: what holds is what was recorded', async () => {
+    await started(OCTOBER_MS);
+    month();
+    const nowMs = Date.parse('2026-12-10T12:00:00Z');
+    write(text.replace('contracted: 12.5 PH/s', 'contracted: 12 PH/s'));
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-11-01T05:00Z', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 0 });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 1, err: expect.stringContaining('that hold at 2026-12-01T06:00:00Z by what is on record') });
+    const amended = await statement([], nowMs);
+    write(text);
+    expect((await run(['check', '--config', file], { nowMs })).out).toContain('has other terms (contracted) than those of the amendment recorded at 2026-12-10T12:00:00.000Z');
+    // A start that got by all the same agrees nothing.
+    for (const restarted of [false, true]) {
+      if (restarted) await started(nowMs + 1000);
+      const again = await statement([], nowMs + 2000);
+      expect([again.contracted, again.termsDigest, again.netDue]).toEqual(['12 PH/s', amended.termsDigest, amended.netDue]);
+      expect(again.completeness.at(-1)).toMatch(/^The configuration has other terms \(contracted\) than .* This is by the terms on record\.$/);
+    }
+    // Back by agreement, from December on.
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'put back'], nowMs + 3000)).toMatchObject({ code: 0 });
+    expect(await run(['check', '--config', file], { nowMs: nowMs + 4000 })).toMatchObject({ code: 0 });
+    expect((await statement([], nowMs + 4000)).contracted).toBe('12 PH/s');
+  });
+
   it('that names a lease for the first time says so where its term had begun', async () => {
     await started(Date.parse('2026-11-10T12:00:00Z'));
     month();

@@ -1,8 +1,10 @@
 /** A ledger of a month, hour by hour, for statements: what was delivered, credited and refused, and what was observed. */
 import { dateAt, midnightMs } from '../../../config/calendar.ts';
 import { DAY_MS, emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../../accounting/rows.ts';
+import { leaseTermsFacts } from '../../../accounting/leases/terms.ts';
 import { Store } from '../../../accounting/store.ts';
 import { powerOfTwo, shareWorth } from '../../../accounting/worth.ts';
+import type { Config } from '../../../config/schema.ts';
 import { seededRandom } from '../../../config/world.ts';
 
 export interface MonthOptions {
@@ -87,5 +89,14 @@ function addMachines(deltas: Deltas, { machines, leases }: MonthOptions, hour: n
 export function writeMonth(dataDir: string, ...months: readonly MonthOptions[]): void {
   const store = Store.open(dataDir);
   for (const month of months) store.apply(monthRows(month), []);
+  store.close();
+}
+
+/** Puts the terms of a configuration into its ledger, as if an instance had started with it then. */
+export function recordTerms(config: Config, nowMs = Date.parse('2026-10-30T12:00Z')): void {
+  const deltas = emptyDeltas();
+  for (const { lease, digest, terms, fromMs, toMs } of leaseTermsFacts(config, nowMs)) deltas.lease_terms.set(lease, { lease, digest, terms, recorded_ms: nowMs, from_ms: fromMs, to_ms: toMs, n: 1 });
+  const store = Store.open(config.data);
+  store.apply(deltas, []);
   store.close();
 }

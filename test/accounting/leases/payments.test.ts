@@ -10,7 +10,7 @@ import type { StatementDraft } from '../../../accounting/leases/statement.ts';
 import { midnightMs } from '../../../config/calendar.ts';
 import { loadConfig } from '../../../config/load.ts';
 import { run } from '../../cli/cli-fixture.ts';
-import { writeMonth } from './month.ts';
+import { recordTerms, writeMonth } from './month.ts';
 
 const HEAD = 'lease,payer,payee,paid_at,amount,currency,reference';
 const FEBRUARY = { nowMs: Date.parse('2027-02-05T12:00:00Z') };
@@ -26,6 +26,7 @@ beforeAll(() => {
   const { config, problems } = loadConfig(file);
   if (config === undefined) throw new Error(JSON.stringify(problems));
   writeMonth(config.data, { fromMs: midnightMs('2026-11-01', CHICAGO), toMs: midnightMs('2027-01-01', CHICAGO), leases: 'acme-leaseback', rate: () => 12.5e15 });
+  recordTerms(config);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Accountant } from '../../../accounting/accountant.ts';
-import { digestOf, leaseTerms } from '../../../accounting/leases/terms.ts';
+import { canonicalJson, leaseTerms } from '../../../accounting/leases/terms.ts';
 import { journalDirectory } from '../../../accounting/store.ts';
 import { loadConfig } from '../../../config/load.ts';
 import type { Config } from '../../../config/schema.ts';
@@ -21,8 +21,8 @@ let statement = '';
 
 /** The farm's facts, whose lease has the terms of the configuration. */
 function facts(change: (fact: Fact) => Fact = (fact) => fact): Fact[] {
-  const digest = digestOf(leaseTerms(config)[0]);
-  return farm.facts.map((fact) => change(fact.type === 'lease-terms' && fact.lease === 'acme-lb' ? { ...fact, digest } : fact));
+  const terms = canonicalJson(leaseTerms(config)[0]);
+  return farm.facts.map((fact) => change(fact.type === 'lease-terms' && fact.lease === 'acme-lb' ? { ...fact, terms } : fact));
 }
 
 async function journal(dataDir: string, written: readonly Fact[]): Promise<void> {
@@ -90,8 +90,8 @@ describe('a statement with journals at hand', () => {
     const issue = ['statement', 'issue', '--config', file, '--lease', 'acme-lb', '--period', '2025-12-31'];
     expect(await run([...issue, ...nowhere], LATER)).toMatchObject({ code: 1, err: expect.stringMatching(/^--out .*such\.json cannot be written \(ENOENT\)\.\n$/) });
     expect(await run([...issue, '--correct', 'acme-lb-2025-12-31/0', '--reason', 'the hour of the 31st', '--out', corrected], LATER)).toMatchObject({ code: 0, err: '' });
-    expect((await run(['verify', corrected, '--data', config.data], LATER)).out).toContain('What was stated of hours (1) is on record in these journals.');
-    expect((await run(['verify', corrected, '--data', before], LATER)).out).toContain('These journals have no record of what was stated: suspended 2025-12-31T22:00:00.000Z to 2025-12-31T23:00:00.000Z by nfx. Compare it');
+    expect((await run(['verify', corrected, '--data', config.data], LATER)).out).toContain('What was stated of hours (1) is on record in the journals.');
+    expect((await run(['verify', corrected, '--data', before], LATER)).out).toContain('WRONG  The journals have no record of what was stated: suspended 2025-12-31T22:00:00.000Z to 2025-12-31T23:00:00.000Z by nfx.');
   }, 60_000);
 
   it('is found wrong where a share proves no work, one is missing, or the contract is another', async () => {
@@ -109,6 +109,6 @@ describe('a statement with journals at hand', () => {
     const ours = new Set(farm.facts.flatMap((fact) => (fact.type === 'bind' && fact.worker.startsWith('acme.') ? [fact.bind] : [])));
     const mine = shares.filter((fact) => fact.type === 'share' && ours.has(fact.bind));
     expect(await wrong('missing', facts().filter((fact) => !mine.includes(fact)))).toContain('WRONG  The journals say otherwise of 2025-12-31');
-    expect(await wrong('contract', farm.facts)).toContain('WRONG  Its terms are none of the');
+    expect(await wrong('contract', farm.facts)).toContain('WRONG  The journals hold no terms of acme-lb for 2025-12-31');
   }, 60_000);
 });

@@ -19,7 +19,7 @@ import { loadConfig } from '../../../config/load.ts';
 import type { Config } from '../../../config/schema.ts';
 import { realWorld, seededRandom, type World } from '../../../config/world.ts';
 import { run } from '../../cli/cli-fixture.ts';
-import { writeMonth } from './month.ts';
+import { recordTerms, writeMonth } from './month.ts';
 
 const CHICAGO = 'America/Chicago';
 const fromMs = midnightMs('2026-11-01', CHICAGO);
@@ -48,6 +48,7 @@ beforeAll(() => {
     { fromMs, toMs, leases: 'other', rate: () => 1e15, seed: 9, dark: (hour) => hour === fireHour + 100 },
     { fromMs: toMs, toMs: midnightMs('2027-01-01', CHICAGO), leases: 'acme-leaseback,host-north', rate: () => 12.5e15 },
   );
+  recordTerms(config);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
