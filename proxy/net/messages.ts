@@ -8,6 +8,7 @@ import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
 import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Trouble } from '../session/trust.ts';
 import type { CounterName } from '../session/sink.ts';
+import type { SplitMemory } from '../session/splits.ts';
 import type { LinkState } from '../session/states.ts';
 
 export interface LinkSnapshot {
@@ -115,6 +116,9 @@ export interface DebugOrder {
   readonly forMs: number;
 }
 
+/** Splits by what they are remembered by. */
+export type SplitsAdded = readonly (readonly [key: string, memory: SplitMemory])[];
+
 export type ToProxy =
   | { readonly type: 'machines'; readonly request: number }
   | DebugOrder
@@ -130,6 +134,10 @@ export type ToProxy =
   | { readonly type: 'outcome'; readonly request: number }
   /** Difficulties that machines were found to need where they were, by worker name. */
   | { readonly type: 'wishes'; readonly wishes: readonly (readonly [worker: string, exponent: number])[] }
+  /** Another process is about to take this one's place (`on`), or could not: how far splits have come is to be in their file, which is confirmed. */
+  | { readonly type: 'hand-over'; readonly request: number; readonly on: boolean }
+  /** The process that this one follows has delivered so much since that file was read. */
+  | { readonly type: 'splits'; readonly added: SplitsAdded }
   /** This session's machine is with another process now. */
   | { readonly type: 'taken'; readonly sessionId: string }
   /** Take no more connections, close those that are open evenly over `overMs`, then say so. */
@@ -146,6 +154,9 @@ export type FromProxy =
   | { readonly type: 'sessions'; readonly sessions: number; readonly accepts: boolean }
   | { readonly type: 'hosts'; readonly hosts: Readonly<Record<string, number>> }
   | { readonly type: 'configured'; readonly request: number; readonly outcome: Reconfigured }
+  | { readonly type: 'handed-over'; readonly request: number }
+  /** While its machines are taken away, for its successor. */
+  | { readonly type: 'splits'; readonly added: SplitsAdded }
   /** A machine came here with a session of another run. */
   | { readonly type: 'brought'; readonly sessionId: string }
   /** At the begin of a drain: for those that take its machines. */

@@ -28,14 +28,18 @@ async function main(): Promise<void> {
   const config = given<Config>('WEIGHBRIDGE_CONFIG');
   const identity = given<Identity>('WEIGHBRIDGE_IDENTITY');
   const host = ensureHostId(config.data, realWorld.random);
+  let lastWord = Promise.resolve();
   const proxy = new ProxyProcess({
     config, world: realWorld, log, host, identity,
     onSessions: (sessions, accepts) => void tell({ type: 'sessions', sessions, accepts }),
     onBrought: (sessionId) => void tell({ type: 'brought', sessionId }),
+    onSplits: (added) => {
+      lastWord = tell({ type: 'splits', added: [...added] });
+    },
   });
   let stopping: Promise<void> | undefined;
   const stop = (code: number): void => {
-    stopping ??= proxy.stop().then(
+    stopping ??= proxy.stop().then(() => lastWord).then(
       () => process.exit(code),
       (error: unknown) => {
         logEvent(log, 'stop failed', {}, sentenceOf(error));
@@ -66,6 +70,11 @@ async function main(): Promise<void> {
         return void configured.then((outcome) => tell({ type: 'configured', request: message.request, outcome }));
       case 'wishes':
         return proxy.learnWishes(message.wishes);
+      case 'hand-over':
+        proxy.splits.handOver(message.on);
+        return void tell({ type: 'handed-over', request: message.request });
+      case 'splits':
+        return proxy.takeOver(message.added);
       case 'taken':
         return proxy.taken(message.sessionId);
       case 'drain':

@@ -18,15 +18,17 @@ import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Run } from '../session/run.ts';
 import type { Session } from '../session/session.ts';
 import type { Learnt, Now, Sink } from '../session/sink.ts';
+import type { SplitMemory } from '../session/splits.ts';
 import { Dialer } from './dialer.ts';
 import { Gate } from './gate.ts';
 import { Listeners } from './listener.ts';
 import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
 import { ProxyFiles } from './proxy-files.ts';
+import { SplitKeeping } from './split-keeping.ts';
 import { Watch } from './watch.ts';
 import { machineSnapshots, proxySnapshot } from './snapshots.ts';
 
-/** Before it has met any pool a proxy waits this long with its listeners, so that the first machines get the right layout. */
+/** Before any pool was ever met, an instance that starts waits this long with its listeners, so that the first machines get the right layout. */
 const FIRST_POOL_WAIT_MS = 10_000;
 const TICK_MS = 1000;
 /** A crash forgets this much of how far splits had come: a machine's work of some seconds. */
@@ -38,6 +40,8 @@ export interface Identity {
   /** From 1 on. */
   readonly process: number;
   readonly run: Run;
+  /** It starts with the instance: no machine is waiting for it yet, so it may wait for pools. */
+  readonly waitsForPools: boolean;
 }
 
 export interface ProxyProcessOptions {
@@ -51,6 +55,8 @@ export interface ProxyProcessOptions {
   readonly onSessions: (sessions: number, accepts: boolean) => void;
   /** Tells the other processes. */
   readonly onBrought: (sessionId: string) => void;
+  /** Tells the process that follows this one. */
+  readonly onSplits: (added: ReadonlyMap<string, SplitMemory>) => void;
 }
 
 export class ProxyProcess implements Sink {
@@ -66,6 +72,8 @@ export class ProxyProcess implements Sink {
   private readonly dialer: Dialer;
   private readonly admissions: Admissions;
   private readonly vitals: Vitals;
+  /** How far splits have come. */
+  readonly splits: SplitKeeping;
   private writer!: JournalWriter;
   private ticking: Timer | undefined;
   private keeping: Timer | undefined;
@@ -83,6 +91,12 @@ export class ProxyProcess implements Sink {
     this.farm = new Farm({ config, random: world.random, sink: this, run: options.identity.run, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
     this.listeners = new Listeners(config, this.farm, world, () => this.flush(), () => this.gate.leaveToOthers());
     this.gate = this.makeGate();
+    this.splits = new SplitKeeping({
+      files: this.files,
+      splits: () => this.farm.splits,
+      onAdded: options.onSplits,
+      onProblem: (why) => this.log('splits not remembered', { why }),
+    });
     this.admissions = this.openAdmissions();
     this.vitals = new Vitals(world);
     this.dialer = new Dialer(this.farm, config.limits.upstreamLineBytesMax, world, () => this.flush());
@@ -145,13 +159,14 @@ export class ProxyProcess implements Sink {
       this.admissions.tick();
       this.flush();
     });
-    this.keeping = world.every(SPLITS_KEPT_MS, () => this.keepSplits());
+    this.keeping = world.every(SPLITS_KEPT_MS, () => this.splits.keep());
     await this.firstPool();
     return this.gate.open();
   }
 
   private async firstPool(): Promise<void> {
-    const { world, log } = this.options;
+    const { world, log, identity } = this.options;
+    if (!identity.waitsForPools) return;
     const untilMono = world.monoMs() + FIRST_POOL_WAIT_MS;
     if (!this.farm.knowsPools) logEvent(log, 'waiting for pools', { waitMs: FIRST_POOL_WAIT_MS });
     while (!this.farm.knowsPools && world.monoMs() < untilMono && !this.stopped) {
@@ -175,22 +190,12 @@ export class ProxyProcess implements Sink {
     this.dialer.stopTaking();
     this.ticking?.cancel();
     this.keeping?.cancel();
-    this.keepSplits();
+    this.splits.close();
     this.farm.stop(this.now());
     await this.writer.close();
     this.flush();
     this.listeners.closeAll();
     this.dialer.closeAll();
-  }
-
-  private keepSplits(): void {
-    const splits = this.farm.splits.memory();
-    if (splits.size === 0) return;
-    try {
-      this.files.writeSplits(splits);
-    } catch (error) {
-      logEvent(this.options.log, 'splits not remembered', { why: String(error) });
-    }
   }
 
   /** Puts another configuration in force; sockets for what it listens on besides come by themselves. */
@@ -207,6 +212,7 @@ export class ProxyProcess implements Sink {
   /** Takes no more connections and closes those that are open evenly over `overMs`; resolves when none is left. */
   drain(overMs: number): Promise<void> {
     this.gate.shut();
+    this.splits.leave();
     const { world } = this.options;
     const drain = this.farm.beginDrain(overMs, this.now());
     return new Promise((resolve) => {
@@ -232,6 +238,11 @@ export class ProxyProcess implements Sink {
 
   learnWishes(wishes: readonly (readonly [worker: string, exponent: number])[]): void {
     this.farm.learnWishes(wishes);
+  }
+
+  /** The process that this one follows has delivered so much since its file was read. */
+  takeOver(added: readonly (readonly [key: string, memory: SplitMemory])[]): void {
+    this.farm.splits.add(new Map(added));
   }
 
   /** A machine of ours is with another process now. */

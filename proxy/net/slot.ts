@@ -8,7 +8,7 @@ import type { Run } from '../session/run.ts';
 import { Child, type ChildEvents, type ChildHandle } from './child.ts';
 import type { OpenDoor } from './doors.ts';
 import { InstanceError } from './instance.ts';
-import type { DebugOrder, FromProxy, MachineSnapshot, ProxySnapshot, ToProxy } from './messages.ts';
+import type { DebugOrder, FromProxy, MachineSnapshot, ProxySnapshot, SplitsAdded, ToProxy } from './messages.ts';
 import { Requests } from './requests.ts';
 
 const ANSWER_LIMIT_MS = 2_000;
@@ -37,6 +37,8 @@ export interface SlotOptions {
   readonly onBrought: (sessionId: string) => void;
   /** What it knows of machines that are about to leave it. */
   readonly onWishes: (wishes: Extract<FromProxy, { type: 'wishes' }>['wishes']) => void;
+  /** What its splits had since its successor began. */
+  readonly onSplits: (added: SplitsAdded) => void;
   /** It has more or fewer sessions than before, listens, or is gone. */
   readonly onChange: () => void;
   /** Debug lines that are wanted of a process that begins. */
@@ -61,6 +63,7 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #machines: Requests<readonly MachineSnapshot[]>;
   readonly #configurations: Requests<Reconfigured>;
+  readonly #handOvers: Requests<true>;
   #snapshot: ProxySnapshot | undefined;
   #snapshotMonoMs = 0;
   #run: Run | undefined;
@@ -73,6 +76,7 @@ export class Slot {
     this.number = options.number;
     this.#machines = new Requests(options.world, ANSWER_LIMIT_MS);
     this.#configurations = new Requests(options.world, CONFIGURE_LIMIT_MS);
+    this.#handOvers = new Requests(options.world, ANSWER_LIMIT_MS);
     this.child = new Child({
       name: options.name,
       world: options.world,
@@ -164,6 +168,11 @@ export class Slot {
     return this.#configurations.ask((request) => this.send({ type: 'outcome', request }));
   }
 
+  /** Another process is about to take its place (`on`), or could not; settles when it knows. */
+  async handOver(on: boolean): Promise<void> {
+    await this.#handOvers.ask((request) => this.send({ type: 'hand-over', request, on }));
+  }
+
   /** Takes the machines away over `overMs` and ends the process; resolves when it is gone. It is not started again. */
   async drain(overMs: number, stopLimitMs: number, graceMs: number): Promise<void> {
     this.#intent = 'drain';
@@ -182,6 +191,7 @@ export class Slot {
   abandon(): void {
     this.#machines.abandon();
     this.#configurations.abandon();
+    this.#handOvers.abandon();
   }
 
   #hear(message: FromProxy): void {
@@ -215,6 +225,12 @@ export class Slot {
         return;
       case 'wishes':
         this.#options.onWishes(message.wishes);
+        return;
+      case 'handed-over':
+        this.#handOvers.answer(message.request, true);
+        return;
+      case 'splits':
+        this.#options.onSplits(message.added);
         return;
       case 'drained':
         this.#drained();

@@ -80,6 +80,7 @@ export class Slots {
   #sharing: Timer | undefined;
   #awaiting: Timer | undefined;
   #busy = '';
+  #started = false;
   #stopped = false;
 
   constructor(options: SlotsOptions) {
@@ -96,7 +97,7 @@ export class Slots {
       number,
       name: count === 1 ? 'proxy process' : `proxy process ${number}`,
       world,
-      spawn: (run, events) => spawn(this.#config, { process: number, run }, events),
+      spawn: (run, events) => spawn(this.#config, { process: number, run, waitsForPools: !this.#started }, events),
       takeRun: () => this.#runs.take(),
       endRun: (run) => this.#runs.end(run),
       doors: () => this.#doors.list(),
@@ -104,6 +105,8 @@ export class Slots {
       onSnapshot: (snapshot) => onReport(this.#metricsName(number), snapshot),
       onBrought: (sessionId) => this.#brought(number, sessionId),
       onWishes: (wishes) => this.#slots.forEach((slot) => slot.send({ type: 'wishes', wishes })),
+      // To the one that has its place by now.
+      onSplits: (added) => this.#slots[number - 1]?.send({ type: 'splits', added }),
       onChange: () => this.#balance(),
       debug: () => this.#debugging.order,
       onTrouble: (event, sentence) => logEvent(log, event, { child: this.#metricsName(number) }, sentence),
@@ -119,6 +122,7 @@ export class Slots {
     await this.#doors.open(this.#config.sites);
     if (this.#stopped) return;
     await Promise.all(this.#slots.map((slot) => slot.start(START_LIMIT_MS)));
+    this.#started = true;
     if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => this.#shareHosts());
   }
 
@@ -256,10 +260,12 @@ export class Slots {
     const old = this.#slots[number - 1]!;
     const next = this.#newSlot(number);
     this.#leaving.add(next);
+    await old.handOver(true);
     try {
       await next.start(START_LIMIT_MS);
     } catch (error) {
       next.child.kill();
+      await old.handOver(false);
       throw error;
     } finally {
       this.#leaving.delete(next);

@@ -54,6 +54,13 @@ export class Split {
     this.worked[part]! += 1n << BigInt(exponent + UNIT_EXPONENT);
   }
 
+  /** A process that this one follows has delivered so much besides. */
+  add({ worked, moves }: SplitMemory): void {
+    if (worked.length !== this.parts.length) return;
+    worked.forEach((units, part) => (this.worked[part]! += BigInt(units)));
+    this.moves += moves;
+  }
+
   get memory(): SplitMemory {
     return { worked: this.worked.map(String), moves: this.moves };
   }

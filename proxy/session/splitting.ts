@@ -91,6 +91,22 @@ export class Splitting {
     return new Map([...this.byRoute.values()].map(({ key, split }) => [key, split.memory]));
   }
 
+  /** What has come to it since `before` was its memory. */
+  since(before: ReadonlyMap<string, SplitMemory>): Map<string, SplitMemory> {
+    const added = [...this.memory()].map(([key, { worked, moves }]) => {
+      const known = before.get(key);
+      return [key, { worked: worked.map((units, part) => String(BigInt(units) - BigInt(known?.worked[part] ?? 0))), moves: moves - (known?.moves ?? 0) }] as const;
+    });
+    return new Map(added);
+  }
+
+  add(added: ReadonlyMap<string, SplitMemory>): void {
+    for (const { key, split } of this.byRoute.values()) {
+      const memory = added.get(key);
+      if (memory !== undefined) split.add(memory);
+    }
+  }
+
   all(): Split[] {
     return [...this.byRoute.values()].map(({ split }) => split);
   }

@@ -90,7 +90,7 @@ export async function startProxy(options: ProxyOptions): Promise<Served> {
   await doors.open(config.sites);
   const child = fork(ownModules().proxy, {
     execArgv: [...(options.execArgv ?? [])],
-    env: { ...process.env, ...configEnvironment(config), ...identityEnvironment({ process: 1, run }) },
+    env: { ...process.env, ...configEnvironment(config), ...identityEnvironment({ process: 1, run, waitsForPools: true }) },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const listening = message(child, 'listening');

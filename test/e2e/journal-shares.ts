@@ -14,6 +14,10 @@ export interface JournaledShare {
   readonly pool: string;
   /** Hex; what its pool gave to the one connection that the share's job came on. */
   readonly upstreamExtranonce1: string;
+  /** UUID of the run of the process that journaled it. */
+  readonly run: string;
+  /** When its job came from the pool; 0 when its job is not known. */
+  readonly jobAtMs: number;
   /** What the pool said, if anything was said. */
   poolVerdict: PoolVerdictFact | undefined;
 }
@@ -27,6 +31,7 @@ export interface JournalContent {
 
 /** What one run of a proxy process has said so far, by the numbers it gave. */
 interface Run {
+  readonly uuid: string;
   readonly links: Map<number, LinkFact>;
   readonly jobs: Map<number, JobFact>;
   readonly sessions: Map<number, SessionFact>;
@@ -43,7 +48,7 @@ export function readJournal(dataDir: string): JournalContent {
   let corruptRanges = 0;
   for (const { path, limit } of listSegments(journalDirectory(dataDir))) {
     const reader = SegmentReader.open(path, limit);
-    const run = runs.get(reader.header.process) ?? { links: new Map(), jobs: new Map(), sessions: new Map(), binds: new Map(), shares: new Map(), strangers: new Set() };
+    const run = runs.get(reader.header.process) ?? { uuid: reader.header.process, links: new Map(), jobs: new Map(), sessions: new Map(), binds: new Map(), shares: new Map(), strangers: new Set() };
     runs.set(reader.header.process, run);
     for (const event of reader.events(0)) {
       if (event.kind === 'corrupt') corruptRanges += 1;
@@ -105,7 +110,7 @@ function describe(run: Run, fact: ShareFact): JournaledShare {
   const link = run.links.get(job?.link ?? 0);
   const headerHex = session === undefined || job === undefined || link === undefined ? '' : rebuild(fact, session, job, link);
   const upstreamExtranonce1 = Buffer.from(link?.extranonce1 ?? []).toString('hex');
-  return { headerHex, fact, worker: bind?.worker ?? '', lessee: bind?.lessee ?? '', site: session?.site ?? '', pool: link?.pool ?? '', upstreamExtranonce1, poolVerdict: undefined };
+  return { headerHex, fact, worker: bind?.worker ?? '', lessee: bind?.lessee ?? '', site: session?.site ?? '', pool: link?.pool ?? '', upstreamExtranonce1, run: run.uuid, jobAtMs: job?.atMs ?? 0, poolVerdict: undefined };
 }
 
 /** The 160 hex digits of the header that was hashed. */

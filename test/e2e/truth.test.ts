@@ -11,7 +11,7 @@ function share(headerHex: string, verdict: OwnVerdict = 'accepted', exponent = -
     type: 'share', share: 1, bind: 1, job: 1, exponent, verdict, forwarding: 'below-target', block: false,
     extranonce2: new Uint8Array(), ntime: 0, nonce: 0, version: 0, atMs: 0,
   };
-  return { headerHex, fact, worker: '', lessee: '', site: '', pool: '', upstreamExtranonce1: '', poolVerdict: undefined };
+  return { headerHex, fact, worker: '', lessee: '', site: '', pool: '', upstreamExtranonce1: '', run: '', jobAtMs: 0, poolVerdict: undefined };
 }
 
 function journal(...shares: JournaledShare[]): JournalContent {

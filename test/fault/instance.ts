@@ -28,8 +28,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export interface Faults {
   /** Wall time since `startMs` passes `speed` times as fast. */
   readonly clock?: { readonly startMs: number; readonly speed: number };
+  /** The monotonic clock passes so many times as fast; timers do not. */
+  readonly monoSpeed?: number;
   /** Added to each forced write of the journal. */
   readonly syncDelayMs?: number;
+  /** The proxy process of this number dies at once when it starts while this file exists. */
+  readonly dies?: { readonly process: number; readonly while: string };
   /** The journal's disk is full while this file exists. */
   readonly fullWhile?: string;
   /** File with the milliseconds by which the wall clock is wrong; looked at all the time. */
@@ -40,6 +44,8 @@ export interface InstanceOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly poolUrl: string;
+  /** Pools, routes and all else in place of the usual ones, as YAML. */
+  readonly farm?: string;
   /** Proxy processes; 1 by default. */
   readonly processes?: number;
   readonly faults?: Faults;
@@ -71,17 +77,21 @@ function configurationFile(dataDir: string): string {
   return join(dataDir, 'weighbridge.yaml');
 }
 
+function usualFarm(poolUrl: string): string {
+  return `pools: { main: { url: "${poolUrl}", user: farm } }
+routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { lessee: cobalt, pools: [ main ] } ]
+difficulty: { start: "2^-24", min: "2^-24", max: "2^-24", sharesPerMinute: 300 }`;
+}
+
 /** The configuration of an instance, in its data directory. */
-export function writeConfiguration({ dataDir, port, poolUrl, host = '127.0.0.1', site = 'north', redisUrl, processes = 1 }: InstanceOptions): string {
+export function writeConfiguration({ dataDir, port, poolUrl, farm = usualFarm(poolUrl), host = '127.0.0.1', site = 'north', redisUrl, processes = 1 }: InstanceOptions): string {
   const file = configurationFile(dataDir);
   const yaml = `
 data: ${JSON.stringify(dataDir)}
 http: 127.0.0.1:0
 processes: ${processes}
 sites: { ${site}: { listen: [ "${host}:${port}" ] } }
-pools: { main: { url: "${poolUrl}", user: farm } }
-routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { lessee: cobalt, pools: [ main ] } ]
-difficulty: { start: "2^-24", min: "2^-24", max: "2^-24", sharesPerMinute: 300 }
+${farm}
 ${redisUrl === undefined ? '' : `redis: { url: "${redisUrl}", scrub: 1s, commandTimeout: 1s }`}
 `;
   writeFileSync(file, yaml);

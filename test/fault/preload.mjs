@@ -1,17 +1,26 @@
 // Loaded into the product's processes before their own code (NODE_OPTIONS), to give them a world that no test machine has
-// at hand: a wall clock that runs fast or is set, a disk that forces slowly, a disk that is full for as long as a file exists.
+// at hand: clocks that run fast or are set, a disk that forces slowly, a disk that is full for as long as a file exists,
+// a process that dies as soon as it starts.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { resolve } from 'node:path';
 
-const { clock, syncDelayMs = 0, ...files } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
+const { dies, clock, monoSpeed = 1, syncDelayMs = 0, ...files } = JSON.parse(process.env.WEIGHBRIDGE_FAULTS ?? '{}');
 const { data = '.' } = JSON.parse(process.env.WEIGHBRIDGE_CONFIG ?? '{}');
 // Several instances of one test share the environment: names without a directory lie in the data directory of each.
-const [fullWhile, wallStep] = [files.fullWhile, files.wallStep].map((file) => (file === undefined ? undefined : resolve(data, file)));
+const [fullWhile, wallStep, diesWhile] = [files.fullWhile, files.wallStep, dies?.while].map((file) => (file === undefined ? undefined : resolve(data, file)));
+
+if (diesWhile !== undefined && JSON.parse(process.env.WEIGHBRIDGE_IDENTITY ?? '{}').process === dies.process && fs.existsSync(diesWhile)) process.exit(7);
 
 if (clock !== undefined) {
   const realNow = Date.now;
   Date.now = () => Math.round(clock.startMs + (realNow() - clock.startMs) * clock.speed);
+}
+
+// Timers keep their pace: what is due by the clock is found due at the next look.
+if (monoSpeed !== 1) {
+  const realMono = performance.now.bind(performance);
+  performance.now = () => realMono() * monoSpeed;
 }
 
 if (wallStep !== undefined) {

@@ -40,6 +40,7 @@ process.on('message', (message) => {
     process.send({ type: 'machines', request: message.request, machines: [machine] });
   }
   if (message.type === 'drain') process.send({ type: 'drained' });
+  if (message.type === 'hand-over') process.send({ type: 'handed-over', request: message.request });
   if (message.type === 'outcome') process.send({ type: 'configured', request: message.request, outcome: { rerouted: 2, leaving: 1 } });
   if (message.type === 'stop' && mode !== 'deaf') {
     writeFileSync(join(config.data, 'proxy-stopped'), String(process.hrtime.bigint()));
