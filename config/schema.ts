@@ -194,7 +194,7 @@ export const timeoutsSchema = section({
   poolSilent: option(duration('1s', '1h'), '180s', 'A link is given up when for so long its pool says nothing, says nothing that can be worked on, or answers none of the shares sent to it. Pools send work at least each minute.'),
   backoffMin: option(duration('10ms', '1h'), '1s', 'First pause before dialling a pool again; it doubles, with jitter, so that a farm does not dial as one.'),
   backoffMax: option(duration('10ms', '1h'), '60s', 'Longest pause before dialling a pool again.'),
-  prefixQuarantine: option(duration('0s', '24h'), '10m', 'How long a prefix is not given again. Late shares of its old owner must not meet the jobs of a new one.'),
+  prefixQuarantine: option(duration('0s', '24h'), '10m', 'How long a prefix is not given again, at least: it also rests until the work that it was sent is over. Late shares of its old owner must not meet the jobs of a new one.'),
   resume: option(duration('0s', '24h'), '10m', 'How long a lost session can be resumed with its prefix, by the session id in subscribe.'),
   outage: option(
     duration('1m', '7d'),

@@ -121,6 +121,12 @@ export class JobBook {
     return this.duplicates.entries;
   }
 
+  /** When the oldest work that machines have and that a share may still count for was first known; Infinity when there is none. */
+  get oldestWorkMono(): number {
+    for (const { given, bornMono } of this.works.values()) if (given) return bornMono;
+    return Infinity;
+  }
+
   /** Every job that a share may still name, oldest first within its link. */
   *all(): Generator<LiveJob> {
     for (const jobs of this.byLink.values()) yield* jobs;

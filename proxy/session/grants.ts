@@ -84,14 +84,17 @@ export class Grants {
     return true;
   }
 
-  /** A machine that was with another run keeps its prefix; jobs of that run are none of ours, so it gets new ones. */
+  /**
+   * A machine that was with another run keeps its prefix; jobs of that run are none of ours, so it gets new ones. Not so where
+   * the prefix had work of ours that may still count: without that work's difficulties it could choose them anew (decision 006).
+   */
   private bring(session: Session, sessionId: string | undefined, layout: Layout): boolean {
     const { state } = this;
     // One that was here gets a new prefix where it could not be resumed.
     if (sessionId === undefined || state.bySessionId.has(sessionId) || state.resumable.has(sessionId)) return false;
     const read = readSessionId(state.run, session.site, sessionId);
     if (read?.layout.prefixBytes !== layout.prefixBytes || read.layout.extranonce2Bytes !== layout.extranonce2Bytes) return false;
-    if (!state.prefixes.reserve(read.prefix)) return false;
+    if (!state.prefixes.bring(read.prefix, state.now.monoMs)) return false;
     session.prefix = read.prefix;
     session.extranonce2Bytes = layout.extranonce2Bytes;
     session.sessionId = sessionId;
@@ -104,7 +107,7 @@ export class Grants {
   private resume(session: Session, sessionId: string | undefined): boolean {
     const { state } = this;
     const earlier = this.resumable(session, sessionId);
-    if (earlier === undefined || !state.prefixes.reserve(earlier.prefix)) return false;
+    if (earlier === undefined || !state.prefixes.reserve(earlier.prefix, earlier.sessionId)) return false;
     state.resumable.delete(earlier.sessionId);
     state.counters.resumptions += 1;
     session.sessionId = earlier.sessionId;

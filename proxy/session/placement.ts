@@ -100,7 +100,7 @@ export class Placement {
     const layout = layoutOfRoom(link.extranonce2Bytes);
     const prefix = layout && state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
     if (layout === undefined || prefix === undefined) return false;
-    state.prefixes.release(session.prefix, state.now.monoMs);
+    state.prefixes.release(session.prefix, state.now.monoMs, session.hadWork ? session.sessionId : undefined);
     const facts = [...sessionFacts(session, state.now.wallMs)];
     endInJournal(state, session, facts, 'extranonce changed');
     session.leaveLink();

@@ -2,7 +2,7 @@
  * The prefixes of one run by length: a range of its own, that no other living run hands out from, and those of other runs
  * that machines brought back with them.
  */
-import { PrefixAllocator } from '../mining/extranonce.ts';
+import { isOver, PrefixAllocator, type Rest, type RestRule } from '../mining/extranonce.ts';
 
 /** Prefixes `first … first + count − 1`. */
 export interface PrefixRange {
@@ -27,15 +27,18 @@ function textOf(prefix: Uint8Array): string {
 
 export class Prefixes {
   private readonly own: ReadonlyMap<number, PrefixAllocator>;
-  /** In use here and of no range of this run. */
+  private readonly rule: RestRule;
+  /** Of no range of this run: in use here, and at rest in order of release. */
   private readonly brought = new Set<string>();
+  private readonly resting = new Map<string, Rest>();
 
   /** `ranges`: this run's own, by length (1–4 bytes). */
-  constructor(ranges: Readonly<Record<number, PrefixRange>>, quarantineMs: number) {
-    this.own = new Map(Object.entries(ranges).map(([bytes, { first, count }]) => [Number(bytes), new PrefixAllocator(Number(bytes), first, count, quarantineMs)]));
+  constructor(ranges: Readonly<Record<number, PrefixRange>>, rule: RestRule) {
+    this.rule = rule;
+    this.own = new Map(Object.entries(ranges).map(([bytes, { first, count }]) => [Number(bytes), new PrefixAllocator(Number(bytes), first, count, rule)]));
   }
 
-  /** A prefix nobody has had since its quarantine; undefined when there is none. */
+  /** A prefix whose rest is over; undefined when there is none. */
   allocate(prefixBytes: number, monoMs: number): Uint8Array | undefined {
     return this.own.get(prefixBytes)?.allocate(monoMs);
   }
@@ -45,20 +48,40 @@ export class Prefixes {
     return range?.owns(prefix) === true ? range : undefined;
   }
 
-  /** Gives a resumed session its prefix back; false when somebody has it. */
-  reserve(prefix: Uint8Array): boolean {
+  /** Gives a resumed session its prefix back; false when somebody has it, or had it since. */
+  reserve(prefix: Uint8Array, sessionId: string): boolean {
     const range = this.rangeOf(prefix);
-    if (range !== undefined) return range.reserve(prefix);
-    const text = textOf(prefix);
-    if (this.brought.has(text)) return false;
+    if (range !== undefined) return range.reserve(prefix, sessionId);
+    return this.take(textOf(prefix), (rest) => rest.owner === sessionId);
+  }
+
+  /** Gives a session that was with another run its prefix; false when somebody has it, or it rests from its last use here. */
+  bring(prefix: Uint8Array, monoMs: number): boolean {
+    const range = this.rangeOf(prefix);
+    if (range !== undefined) return range.bring(prefix, monoMs);
+    return this.take(textOf(prefix), (rest) => isOver(rest, this.rule, monoMs));
+  }
+
+  private take(text: string, may: (rest: Rest) => boolean): boolean {
+    const rest = this.resting.get(text);
+    if (this.brought.has(text) || (rest !== undefined && !may(rest))) return false;
+    this.resting.delete(text);
     this.brought.add(text);
     return true;
   }
 
-  /** Ends the use of a prefix that `allocate` or `reserve` gave. */
-  release(prefix: Uint8Array, monoMs: number): void {
+  /** Ends the use of a prefix. `sessionId`: of the session that may have it back; undefined when no job was sent under it. */
+  release(prefix: Uint8Array, monoMs: number, sessionId: string | undefined): void {
     const range = this.rangeOf(prefix);
-    if (range !== undefined) range.release(prefix, monoMs);
-    else this.brought.delete(textOf(prefix));
+    if (range !== undefined) {
+      range.release(prefix, monoMs, sessionId);
+      return;
+    }
+    for (const [text, rest] of this.resting) {
+      if (!isOver(rest, this.rule, monoMs)) break;
+      this.resting.delete(text);
+    }
+    this.brought.delete(textOf(prefix));
+    if (sessionId !== undefined) this.resting.set(textOf(prefix), { owner: sessionId, releasedMs: monoMs });
   }
 }

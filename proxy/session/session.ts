@@ -163,6 +163,11 @@ export class Session {
     return undefined;
   }
 
+  /** It was sent a job under its present prefix. */
+  get hadWork(): boolean {
+    return this.spans !== undefined;
+  }
+
   /** Every k at which shares of it may still count, the one told last at the end. */
   get announced(): number[] {
     const exponents = new Set(this.spans?.map(({ exponent }) => exponent));

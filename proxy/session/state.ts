@@ -105,7 +105,7 @@ export class FarmState {
     this.run = options.run;
     this.book = new JobBook(options.run.bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);
     this.replies = new Replies(sink, this.counters, (fact) => this.journal(fact));
-    this.prefixes = new Prefixes(options.run.prefixes, config.timeouts.prefixQuarantineMs);
+    this.prefixes = new Prefixes(options.run.prefixes, { quarantineMs: config.timeouts.prefixQuarantineMs, oldestWorkMs: () => this.book.oldestWorkMono });
     this.learnt = new Map(options.learnt);
     this.now = now;
     this.splitting = new Splitting(this, options.splits ?? new Map());

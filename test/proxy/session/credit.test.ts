@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../config/world.ts';
 import type { ShareFact } from '../../../proxy/session/facts.ts';
+import { lowestPrefix } from '../../../proxy/session/prefixes.ts';
+import type { Run } from '../../../proxy/session/run.ts';
 import type { Session } from '../../../proxy/session/session.ts';
 import { Search, type Found } from '../../rig/search.ts';
 import type { RigJob } from '../../rig/work.ts';
@@ -148,6 +150,51 @@ describe('a client that withholds and picks its difficulty', () => {
     expect(exponentIn(refreshed)).toBeUndefined();
     fixture.job(fixture.link('a'));
     expect(exponentIn(fixture.heard(session))).toBeGreaterThan(-24);
+  });
+
+  it.each([
+    ['its own run', undefined],
+    ['another run', { bootTag: 'b002', sessionKey: '', prefixes: { 4: { first: lowestPrefix(4) + 5000, count: 1000 } } }],
+  ])('does not get a prefix back without its jobs while their work lasts, be it of %s', (_what, run: Run | undefined) => {
+    const origin = new Fixture();
+    origin.live('a', '0.001');
+    const { session: elsewhere } = origin.miner();
+    const fixture = new Fixture(yamlOf(), new Map(), undefined, run);
+    const link = fixture.live('a', '0.001');
+    const first = fixture.connect();
+    fixture.subscribe(first, elsewhere.sessionId);
+    fixture.authorize(first);
+    expect([first.sessionId, first.prefix]).toEqual([elsewhere.sessionId, elsewhere.prefix]);
+    fixture.farm.disconnected(first, 'closed by the machine', fixture.now);
+    // Resumption has lapsed, and the pool's one job is refreshed all the while.
+    fixture.wait(1_200_000);
+    const comesBack = (): Session => {
+      const session = fixture.connect();
+      fixture.subscribe(session, elsewhere.sessionId);
+      fixture.authorize(session, 'acme.r1', 'x,md=0.0000009');
+      return session;
+    };
+    const second = comesBack();
+    expect([second.state, second.exponent! > first.exponent!]).toEqual(['mining', true]);
+    expect(second.prefix).not.toEqual(first.prefix);
+    fixture.job(link, { prevhash: fixture.prevhash() });
+    fixture.wait(95_000);
+    expect(comesBack().prefix).toEqual(first.prefix);
+  });
+
+  it('does not get the prefix of another of its kind where prefixes are few and one work lasts long', () => {
+    const fixture = new Fixture();
+    const link = fixture.live('a', '0.001', 4);
+    const sessions = Array.from({ length: 255 }, () => fixture.miner().session);
+    const [withheld] = sessions;
+    expect(withheld!.prefix).toHaveLength(1);
+    fixture.farm.disconnected(withheld!, 'closed by the machine', fixture.now);
+    fixture.wait(1_200_000);
+    const late = fixture.connect();
+    expect(fixture.subscribe(late).error).toEqual([20, 'No extranonce left', null]);
+    fixture.job(link, { prevhash: fixture.prevhash() });
+    fixture.wait(95_000);
+    expect(fixture.miner().session.prefix).toEqual(withheld!.prefix);
   });
 
   it.each([true, false])('is told true and credited nothing for a share that meets only its newer, lower k (journal works: %s)', (works) => {
