@@ -3,7 +3,7 @@ import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
 import { leaseIds } from '../proxy/session/leases.ts';
 import type { LedgerKey, LedgerQuery } from './ledger.ts';
 import type { LedgerRange, LedgerReader } from './reader.ts';
-import type { CreditedDayRow, CreditedHourRow, CreditedMinuteRow, DeliveredDayRow, DeliveredHourRow, DeliveredMinuteRow, WorkerHourRow } from './rows.ts';
+import { DAY_MS, HOUR_MS, type CreditedDayRow, type CreditedHourRow, type CreditedMinuteRow, type DeliveredDayRow, type DeliveredHourRow, type DeliveredMinuteRow, type WorkerHourRow } from './rows.ts';
 import type { Rational } from '../proxy/mining/difficulty.ts';
 import { powerOfTwo, rationalOf, shareWorth } from './worth.ts';
 
@@ -40,9 +40,8 @@ class Gathered {
   readonly buckets = new Map<number, Map<string, Sums>>();
   /** Every key with a row in the range or on the day before it: one that fell silent must still show. */
   readonly keys = new Set<string>();
-  /** Exponent a key had last before the range, and the first one inside it. */
-  readonly before = new Map<string, number>();
-  readonly firstSeen = new Map<string, number>();
+  /** Of each key the last bucket before the range's own that has accepted shares, and the largest exponent in it. */
+  readonly before = new Map<string, { readonly bucket: number; readonly exponent: number }>();
 
   at(bucket: number, key: string): Sums {
     this.keys.add(key);
@@ -57,6 +56,11 @@ class Gathered {
     return nothing();
   }
 
+  noteBefore(key: string, bucket: number, exponent: number): void {
+    const known = this.before.get(key);
+    if (known === undefined || bucket > known.bucket || (bucket === known.bucket && exponent > known.exponent)) this.before.set(key, { bucket, exponent });
+  }
+
   /** Under each lease of a set of them what was gathered under the set; the total stays what it was, for sets overlap. */
   byLease(): Gathered {
     const split = new Gathered();
@@ -66,8 +70,7 @@ class Gathered {
     for (const [bucket, sets] of this.buckets) {
       for (const [set, sums] of sets) for (const id of ids(set)) merge(split.at(bucket, id), sums);
     }
-    for (const [set, exponent] of this.before) for (const id of ids(set)) split.before.set(id, exponent);
-    for (const [set, exponent] of this.firstSeen) for (const id of ids(set)) if (!split.firstSeen.has(id)) split.firstSeen.set(id, exponent);
+    for (const [set, { bucket, exponent }] of this.before) for (const id of ids(set)) split.noteBefore(id, bucket, exponent);
     return split;
   }
 
@@ -85,11 +88,11 @@ class Gathered {
 const UNITS = { '1m': 'minute', '1h': 'hour', '1d': 'day' } as const;
 const MINUTES = { '1m': 1, '1h': 60, '1d': 1440 } as const;
 
-/** Every key of the day before counts as one that may have fallen silent. */
+/** Every key of the day before, and of the day or hour in which the range begins, counts as one that may have fallen silent. */
 function lookBackRange(query: LedgerQuery): LedgerRange {
-  const hour = Math.floor(query.fromMs / 3_600_000);
-  const day = Math.floor(query.fromMs / 86_400_000);
-  return query.by === 'worker' ? { table: 'worker_hour', from: hour - 24, to: hour } : { table: 'delivered_day', from: day - 1, to: day };
+  const hour = Math.ceil(query.fromMs / HOUR_MS);
+  const day = Math.ceil(query.fromMs / DAY_MS);
+  return query.by === 'worker' ? { table: 'worker_hour', from: hour - 24, to: hour } : { table: 'delivered_day', from: Math.floor(query.fromMs / DAY_MS) - 1, to: day };
 }
 
 /** What `gather` reads. */
@@ -119,10 +122,10 @@ export function gather(reader: LedgerReader, query: LedgerQuery, first: number, 
 function lookBack(reader: LedgerReader, query: LedgerQuery, gathered: Gathered): void {
   const { from, to } = lookBackRange(query);
   if (query.by === 'worker') {
-    for (const row of reader.rows('worker_hour', from, to)) noteBefore(gathered, row.worker, row);
+    for (const row of reader.rows('worker_hour', from, to)) noteBefore(gathered, row.worker, row.hour, row);
     return;
   }
-  for (const row of reader.rows('delivered_day', from, to)) noteBefore(gathered, row[columnOf(query.by)], row);
+  for (const row of reader.rows('delivered_day', from, to)) noteBefore(gathered, row[columnOf(query.by)], row.day, row);
 }
 
 /** The column that tells keys apart: leases come as sets, which are taken apart in the end. */
@@ -130,10 +133,10 @@ function columnOf(by: Exclude<LedgerKey, 'worker'>): 'site' | 'lessee' | 'leases
   return by === 'lease' ? 'leases' : by;
 }
 
-function noteBefore(gathered: Gathered, key: string, row: { readonly verdict: OwnVerdict; readonly exponent: number }): void {
+function noteBefore(gathered: Gathered, key: string, bucket: number, row: { readonly verdict: OwnVerdict; readonly exponent: number }): void {
   if (row.verdict !== 'accepted') return;
   gathered.keys.add(key);
-  gathered.before.set(key, row.exponent);
+  gathered.noteBefore(key, bucket, row.exponent);
 }
 
 function gatherWorkers(reader: LedgerReader, query: LedgerQuery, first: number, end: number, gathered: Gathered): void {
@@ -183,7 +186,6 @@ function addShares(gathered: Gathered, bucket: number, key: string, row: Deliver
   } else if (row.verdict === 'accepted') {
     bump(sums.accepted, row.exponent, row.n);
     if (sums.largest === undefined || row.exponent > sums.largest) sums.largest = row.exponent;
-    if (!gathered.firstSeen.has(key)) gathered.firstSeen.set(key, row.exponent);
   } else {
     bump(sums.rejected, row.verdict, row.n);
   }

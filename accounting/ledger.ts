@@ -124,20 +124,35 @@ function report(query: LedgerQuery, first: number, end: number, gathered: Return
   const stepMs = STEP_MINUTES[query.step] * MINUTE_MS;
   const buckets = [...new Set([...observed.keys(), ...gathered.buckets.keys()])].toSorted((a, b) => a - b);
   const keys = [...gathered.keys].toSorted();
-  const inForce = new Map<string, number>(gathered.before);
+  const inForce = inForceFirst(gathered, buckets);
+  const bounds = new Map(inForce);
   const rows: LedgerRow[] = [];
   for (const bucket of buckets) {
     for (const key of keys) {
       const sums = gathered.buckets.get(bucket)?.get(key);
-      const exponent = inForce.get(key) ?? gathered.firstSeen.get(key);
-      rows.push(ledgerRow(query.by, iso(bucket * stepMs), key, sums ?? gathered.nothing(), observed.get(bucket) ?? 0, exponent));
+      rows.push(ledgerRow(query.by, iso(bucket * stepMs), key, sums ?? gathered.nothing(), observed.get(bucket) ?? 0, inForce.get(key)));
       if (sums?.largest !== undefined) inForce.set(key, sums.largest);
     }
   }
   const exposureMs = [...observed.values()].reduce((sum, ms) => sum + ms, 0);
-  const totals = keys.map((key) => ledgerRow(query.by, '', key, gathered.total(key), exposureMs, gathered.firstSeen.get(key) ?? gathered.before.get(key)));
-  const total = ledgerRow(query.by, '', 'total', gathered.total(undefined), exposureMs, undefined);
+  const totals = keys.map((key) => ledgerRow(query.by, '', key, gathered.total(key), exposureMs, bounds.get(key)));
+  let largest: number | undefined;
+  for (const exponent of bounds.values()) if (largest === undefined || exponent > largest) largest = exponent;
+  const total = ledgerRow(query.by, '', 'total', gathered.total(undefined), exposureMs, largest);
   return { by: query.by, step: query.step, from: iso(first * stepMs), to: iso(end * stepMs), rows, totals, total };
+}
+
+/**
+ * The difficulty that bounds what a key may have found before its first share in the range: the largest of its last bucket
+ * before the range, else of its first one inside. Rows of one bucket tell nothing of their order, so only the largest is a bound.
+ */
+function inForceFirst(gathered: ReturnType<typeof gather>, buckets: readonly number[]): Map<string, number> {
+  const exponents = new Map<string, number>();
+  for (const bucket of buckets.toReversed()) {
+    for (const [key, { largest }] of gathered.buckets.get(bucket) ?? []) if (largest !== undefined) exponents.set(key, largest);
+  }
+  for (const [key, { exponent }] of gathered.before) exponents.set(key, exponent);
+  return exponents;
 }
 
 function ledgerRow(by: LedgerKey, from: string, key: string, sums: Sums, exposureMs: number, exponent: number | undefined): LedgerRow {

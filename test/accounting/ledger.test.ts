@@ -145,6 +145,37 @@ describe('a ledger query', () => {
     rmSync(silent, { recursive: true });
   });
 
+  it('bounds what was silent by the largest difficulty of its last bucket, in whatever order rows come, and misses who began today', () => {
+    const silent = mkdtempSync(join(tmpdir(), 'wb-silent-'));
+    const ledger = Store.open(silent);
+    const deltas = emptyDeltas();
+    const day = 20_000;
+    const roll = { run: '0123456789ab', site: 'north', lessee: '', leases: '', pool: 'p', verdict: 'accepted', forwarding: 'forwarded', worth: 0n } as const;
+    // The lessee that sorts last has the lowest difficulty; the site's silence says nothing of work below the highest.
+    deltas.delivered_day.set('a', { day: day - 1, ...roll, lessee: 'acme', exponent: 18, n: 5 });
+    deltas.delivered_day.set('b', { day: day - 1, ...roll, lessee: 'zeta', exponent: 4, n: 900 });
+    deltas.delivered_day.set('c', { day, ...roll, site: 'new', exponent: 9, n: 3 });
+    deltas.delivered_hour.set('d', { hour: day * 24 + 10, ...roll, site: 'new', exponent: 9, n: 3 });
+    deltas.worker_hour.set('e', { hour: day * 24 + 8, ...roll, worker: 'w', exponent: 7, n: 1, last_ms: 1 });
+    deltas.worker_hour.set('f', { hour: day * 24 + 9, ...roll, worker: 'w', exponent: 3, n: 1, last_ms: 1 });
+    deltas.worker_hour.set('g', { hour: day * 24 + 9, ...roll, worker: 'w', pool: 'q', exponent: 2, n: 1, last_ms: 1 });
+    deltas.observed_minute.set('o', { minute: (day * 24 + 11) * 60, run: '0123456789ab', process: 'p', observed_ms: 60_000, first_ms: 0, last_ms: 60_000 });
+    ledger.apply(deltas, []);
+    const rowsOf = (by: 'site' | 'lessee' | 'worker'): (readonly [string, number | null])[] => {
+      const range = { fromMs: (day * 24 + 11) * HOUR_MS, toMs: (day * 24 + 12) * HOUR_MS };
+      const report = queryLedger(ledger, { by, step: '1h', ...range });
+      if ('refused' in report) throw new Error(report.refused);
+      expect(report.totals.map(({ rateHigh }) => rateHigh)).toEqual(report.rows.map(({ rateHigh }) => rateHigh));
+      return [...report.rows, report.total].map(({ key, rateHigh }) => [key, rateHigh]);
+    };
+    const bound = (exponent: number): number | undefined => estimate([[exponent, 0]], 60_000).high;
+    expect(rowsOf('site')).toEqual([['new', bound(9)], ['north', bound(18)], ['total', bound(18)]]);
+    expect(rowsOf('lessee')).toEqual([['', bound(9)], ['acme', bound(18)], ['zeta', bound(4)], ['total', bound(18)]]);
+    expect(rowsOf('worker')).toEqual([['w', bound(3)], ['total', bound(3)]]);
+    ledger.close();
+    rmSync(silent, { recursive: true });
+  });
+
   it('refuses what it cannot answer, and says why', () => {
     const refused = (over: Partial<LedgerQuery>): string => {
       const answer = queryLedger(store, { by: 'site', step: '1h', fromMs, toMs, ...over });
