@@ -5,7 +5,7 @@ const CARRIAGE_RETURN = 0x0d;
 const FIRST_PENDING_BYTES = 256;
 
 /**
- * Splits one connection's bytes at `\n`, accepting `\r\n` and skipping empty lines. Lines are decoded as UTF-8.
+ * Splits one connection's bytes at `\n`, accepting `\r\n`, skipping empty lines and byte order marks. Lines are decoded as UTF-8.
  * Holds memory only while a partial line is pending, because thousands of idle connections each have one of these.
  */
 export class LineSplitter {
@@ -53,6 +53,8 @@ export class LineSplitter {
     }
     if (lineEnd > lineFrom && line[lineEnd - 1] === CARRIAGE_RETURN) lineEnd--;
     if (lineEnd - lineFrom > this.#lineBytesMax) return false;
+    // A byte order mark: some libraries write one before the first text of a stream.
+    if (line[lineFrom] === 0xef && line[lineFrom + 1] === 0xbb && line[lineFrom + 2] === 0xbf) lineFrom += 3;
     if (lineEnd > lineFrom) onLine(line.toString('utf8', lineFrom, lineEnd));
     return true;
   }

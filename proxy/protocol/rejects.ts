@@ -34,8 +34,8 @@ const TEXT_PATTERNS: readonly (readonly [RegExp, PoolRejectWord])[] = [
   [/low[ -_]?diff|above[ -_]?target|high-hash|h-not-zero|(difficulty|diff) (is )?too low/i, 'low-difficulty'],
   [/version/i, 'bad-version'],
   [/time[ -]?(is )?(out of range|too[ -](old|new)|invalid)|(invalid|bad|illegal) n?time/i, 'bad-time'],
-  [/stale|(job|work).*(not found|unknown|expired)|(invalid|unknown|no such|old)[ -_]?(job|work)/i, 'stale'],
-  [/unauthori[sz]ed|not authori[sz]ed|worker mismatch|(invalid|unknown) (user|worker)/i, 'unauthorised'],
+  [/stale|\b(job|work)(_?id)?\b.*(not found|unknown|expired)|(invalid|unknown|no such|old)[ _-]?(job|work\b)/i, 'stale'],
+  [/unauthori[sz]ed|not authori[sz]ed|worker mismatch|(invalid|unknown|no such)[ _-]?(user|worker)|(user|worker)(name)? (is )?(invalid|unknown|not found)/i, 'unauthorised'],
 ];
 
 /** Numbers when the text does not tell: classic 20–25, btcpool's 26–37, ckpool's internal 1–7 and para's negative ones. */

@@ -26,6 +26,8 @@ const NTIME_ROLL_MAX_S = 7000;
 /** Seconds' worth of submits that may go at once. */
 const BURST_S = 10;
 
+type SetExtranonce = Extract<UpstreamMessage, { kind: 'set-extranonce' }>;
+
 /** Lines between two good jobs that cannot be used; a pool with a dialect of its own sends a few. */
 const USELESS_LINES_MAX = 1000;
 
@@ -58,8 +60,9 @@ export class Link {
   /** When the pool last answered a share. */
   lastAnswerMono = 0;
   private uselessLines = 0;
-  private earlyJob: NotifyMessage | undefined;
-  private nextExtranonce: Extract<UpstreamMessage, { kind: 'set-extranonce' }> | undefined;
+  /** Came before the pool took our name, with what was in force for it. */
+  private early: { readonly job: NotifyMessage; readonly difficulty: string; readonly extranonce: SetExtranonce | undefined } | undefined;
+  private nextExtranonce: SetExtranonce | undefined;
   /** Where the pool asked to come back to, when it did. */
   reconnectTo: { host: string; port: number; waitMs: number } | undefined;
   /** How this pool combines the sixth parameter; learnt from its rejects when configured as auto. */
@@ -170,7 +173,8 @@ export class Link {
     const action = LINK_TABLE[this.state][message.kind];
     switch (action) {
       case 'early-job':
-        this.earlyJob = message as NotifyMessage;
+        this.early = { job: message as NotifyMessage, difficulty: this.difficulty, extranonce: this.nextExtranonce ?? this.early?.extranonce };
+        this.nextExtranonce = undefined;
         return;
       case 'job':
         this.job(message as NotifyMessage, now);
@@ -281,10 +285,11 @@ export class Link {
   }
 
   private answer(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {
-    if (typeof message.id !== 'number') return;
-    const share = this.pending.get(message.id);
+    // Some pools make text of every id.
+    const id = Number(message.id ?? Number.NaN);
+    const share = this.pending.get(id);
     if (share !== undefined) {
-      this.pending.delete(message.id);
+      this.pending.delete(id);
       this.lastAnswerMono = now.monoMs;
       // It may take back a name that it had taken.
       if (!message.ok && share.user !== this.outlet.user && poolReason(message.code, message.text) === 'unauthorised') this.named(share.user, message);
@@ -296,11 +301,11 @@ export class Link {
       });
       return;
     }
-    const worker = this.names?.workerOf(message.id);
+    const worker = this.names?.workerOf(id);
     if (worker !== undefined) this.named(worker, message);
-    else if (message.id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
-    else if (message.id === SUBSCRIBE_ID) this.subscribed(message);
-    else if (message.id === AUTHORIZE_ID) this.authorised(message, now);
+    else if (id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
+    else if (id === SUBSCRIBE_ID) this.subscribed(message);
+    else if (id === AUTHORIZE_ID) this.authorised(message, now);
   }
 
   private subscribed(message: Extract<UpstreamMessage, { kind: 'response' }>): void {
@@ -324,8 +329,18 @@ export class Link {
     this.state = 'authorised';
     this.owner.linkSubscribed(this);
     if (this.ended()) return;
-    const early = this.earlyJob;
-    this.earlyJob = undefined;
-    if (early !== undefined) this.job(early, now);
+    this.takeEarly(now);
+  }
+
+  /** What the pool has said after an early job is not for that job but for the next. */
+  private takeEarly(now: Now): void {
+    const { early, difficulty, nextExtranonce } = this;
+    if (early === undefined) return;
+    this.early = undefined;
+    this.difficulty = early.difficulty;
+    this.nextExtranonce = early.extranonce;
+    this.job(early.job, now);
+    this.difficulty = difficulty;
+    this.nextExtranonce = nextExtranonce;
   }
 }

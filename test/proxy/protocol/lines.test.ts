@@ -18,6 +18,11 @@ describe('LineSplitter', () => {
     expect(splitter.pendingBytes).toBe(1);
   });
 
+  it('leaves byte order marks out, however they are cut', () => {
+    expect(feed([Buffer.from('\ufeff{}\n\ufeff\n')], 100).lines).toEqual(['{}']);
+    expect(feed([...Buffer.from('\ufeff{}\r\n{}\n')].map((byte) => Uint8Array.of(byte)), 100).lines).toEqual(['{}', '{}']);
+  });
+
   it('gives the same lines however the bytes are cut, inside UTF-8 characters too', () => {
     const text = fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }).map((line) => line.replace(/[\r\n]/g, '')), { maxLength: 10 });
     fc.assert(

@@ -75,6 +75,10 @@ const ROWS: readonly (readonly [answer: object, reason: PoolReason, code: string
   [{ error: { code: -9, message: 'Invalid nonce2 length' } }, 'other', '-9', 'Invalid nonce2 length'],
   [{ error: { code: -10, message: 'Method not allowed' } }, 'other', '-10', 'Method not allowed'],
   [{ error: { code: -12, message: 'pool full' } }, 'other', '-12', 'pool full'],
+  // words inside other words
+  [{ error: [24, 'Unknown worker', null] }, 'unauthorised', '24', 'Unknown worker'],
+  [{ error: 'Worker not found' }, 'unauthorised', '', 'Worker not found'],
+  [{ error: { message: 'job_id not found' } }, 'stale', '', 'job_id not found'],
   // the shapes of §1 and §13.1
   [{ error: { code: 23, message: 'Low difficulty' } }, 'low-difficulty', '23', 'Low difficulty'],
   [{ error: { message: 'Low difficulty share' } }, 'low-difficulty', '', 'Low difficulty share'],

@@ -140,6 +140,46 @@ describe('jobs', () => {
   });
 });
 
+describe('a pool that speaks before it has answered', () => {
+  /** Up to the answer to subscribe; ids as text, which some pools make of them. */
+  const greeted = (fixture: Fixture): Link => {
+    const link = fixture.link('a');
+    fixture.farm.linkOpened(link, fixture.now);
+    fixture.fromPool(link, { id: '1', result: { 'version-rolling': true, 'version-rolling.mask': '1fffe000' }, error: null });
+    fixture.fromPool(link, { id: '2', result: [[], '0a0b0c0d', 8], error: null });
+    return link;
+  };
+
+  it('has its first job taken with the difficulty and extranonce that came before it, the next with those that came after', () => {
+    const fixture = new Fixture();
+    const link = greeted(fixture);
+    fixture.fromPool(link, { id: null, method: 'mining.set_extranonce', params: ['a1a1', 8] });
+    fixture.difficulty(link, '1024');
+    fixture.job(link, {}, 0x1d00ffff, 10);
+    fixture.fromPool(link, { id: null, method: 'mining.set_extranonce', params: ['b2b2b2', 8] });
+    fixture.difficulty(link, '4096');
+    expect(fixture.recorder.of('job')).toEqual([]);
+    fixture.fromPool(link, { id: '3', result: true, error: null });
+    fixture.job(link, {}, 0x1d00ffff, 11);
+    const jobs = fixture.recorder.of('job');
+    expect(jobs.map(({ difficulty }) => difficulty)).toEqual(['1024', '4096']);
+    expect(jobs.map(({ content }) => Buffer.from(content.coinb1).toString('hex')).map((hex, index) => hex.endsWith(['a1a1', 'b2b2b2'][index]!))).toEqual([true, true]);
+    expect([link.state, link.difficulty]).toEqual(['live', '4096']);
+  });
+
+  it('has only the last of its early jobs taken', () => {
+    const fixture = new Fixture();
+    const link = greeted(fixture);
+    fixture.fromPool(link, { id: null, method: 'mining.set_extranonce', params: ['a1a1', 8] });
+    fixture.job(link, {}, 0x1d00ffff, 10);
+    fixture.difficulty(link, '2048');
+    const last = fixture.job(link, {}, 0x1d00ffff, 10);
+    fixture.fromPool(link, { id: '3', result: true, error: null });
+    expect(fixture.recorder.of('job')).toMatchObject([{ poolJobId: last.id, difficulty: '2048' }]);
+    expect(Buffer.from(link.extranonce1).toString('hex')).toBe('a1a1');
+  });
+});
+
 describe('a link', () => {
   it('appends d= to its password where the pool reads it there', () => {
     const fixture = new Fixture(yamlOf().replace('user: farm }', 'user: farm, password: secret, difficulty: 1024, passwordDifficulty: true }'));
