@@ -18,6 +18,7 @@ import type { SegmentHeader } from './format.ts';
 import { realFs } from './fs.ts';
 import type { JournalFs } from './fs.ts';
 import { processStart } from './liveness.ts';
+import { Pace } from './pace.ts';
 import { encodeLive, OutputSegment } from './segment.ts';
 import type { WriterOptions, WriterStats } from './writer-types.ts';
 
@@ -31,10 +32,6 @@ const REPORT_MS = 60_000;
 const FREE_SPACE_MS = 5000;
 /** A batch is tried in the current segment and in one fresh one. */
 const TRIES = 2;
-/** A busy process gathers at most this long before a commit begins: small beside the few ms that the disk takes. */
-const GATHER_MS_MAX = 2;
-/** Commits begin at least so far apart. */
-const COMMIT_EVERY_MS = 2;
 /** Facts gathered while a disk hangs; beyond it they are reported as not journaled rather than kept without bound. */
 const GATHER_BYTES_MAX = 64 * 1024 * 1024;
 /** A batch buffer that grew past this in a burst is given back. */
@@ -57,12 +54,11 @@ export class JournalWriter {
   private readonly fs: JournalFs;
   private readonly pidStart = processStart(pid);
   private readonly timing = new Timing('fsync');
+  private readonly pace: Pace;
   private gather = new Batch();
   private spare = new Batch();
   private sequence = 0;
   private waiting = 0;
-  /** When the latest commit began to gather, monotonic. */
-  private begunMs = -Infinity;
   private unjournaled = 0;
   private refusedFrom = 0;
   private refusedCount = 0;
@@ -81,6 +77,7 @@ export class JournalWriter {
   private constructor(options: WriterOptions) {
     this.options = options;
     this.fs = options.fs ?? realFs;
+    this.pace = new Pace(options.world, options.durability);
     this.freeSpaceTimer = options.world.every(FREE_SPACE_MS, () => void this.measureFreeSpace());
   }
 
@@ -121,6 +118,7 @@ export class JournalWriter {
     if (start === 0) this.gather.from = this.sequence;
     this.gather.to = this.sequence;
     this.waiting += 1;
+    this.pace.grown(this.sequence - this.gather.from + 1);
     this.running ??= this.run();
     return this.sequence;
   }
@@ -140,7 +138,10 @@ export class JournalWriter {
 
   /** Makes all that was appended durable (or reports it), then closes the file. Nothing may be appended afterwards. */
   async close(): Promise<void> {
-    while (this.running) await this.running;
+    while (this.running) {
+      this.pace.hurry();
+      await this.running;
+    }
     this.retry?.cancel();
     this.freeSpaceTimer.cancel();
     this.reportRefused();
@@ -177,7 +178,7 @@ export class JournalWriter {
 
   private async run(): Promise<void> {
     while (this.state === 'open' && this.gather.records.length > 0) {
-      await this.gatherTurns();
+      await this.pace.next(() => this.sequence);
       const batch = this.gather;
       this.gather = this.spare;
       const done = await this.commit(batch);
@@ -190,24 +191,6 @@ export class JournalWriter {
       this.reportRefused();
     }
     this.running = undefined;
-  }
-
-  /**
-   * Lets one turn of the event loop's shares share a commit, and goes on while turns bring more: a busy process then makes
-   * fewer, larger commits (each costs it some 0.2 ms of CPU), and an idle one does not wait. For the same reason a commit
-   * does not begin right after another one, which saves a quarter of the CPU at 2,000 shares a second.
-   */
-  private async gatherTurns(): Promise<void> {
-    const { world } = this.options;
-    const restMs = this.begunMs + COMMIT_EVERY_MS - world.monoMs();
-    if (restMs > 0) await new Promise<void>((resolve) => void world.after(restMs, resolve));
-    this.begunMs = world.monoMs();
-    const untilMs = this.begunMs + GATHER_MS_MAX;
-    let seen: number;
-    do {
-      seen = this.sequence;
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (this.sequence > seen && world.monoMs() < untilMs);
   }
 
   private settle(batch: Batch): void {
