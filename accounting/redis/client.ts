@@ -5,7 +5,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../config/redis-url.ts';
 import type { World } from '../../config/world.ts';
-import { COMMANDS, type Command } from './commands.ts';
+import { COMMANDS, READ, type Command } from './commands.ts';
 
 export interface ClientOptions {
   readonly address: RedisAddress;
@@ -20,6 +20,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 3_000;
 const REOPEN_MS = 1_000;
+/** Hashes that one call reads: it holds up all others for some milliseconds at most. */
+const HASHES_A_CALL = 100;
 /** A Cluster's client asks again who serves which slot. */
 const SLOTS_REFRESH_MS = 5_000;
 /** Replies that mean: this node is not what we took it for, connect anew. */
@@ -93,14 +95,17 @@ export class SharedRedis {
 
   /** Runs one of our commands. Commands of one turn of the event loop travel together. */
   async run(command: Command, keys: readonly string[], args: readonly string[]): Promise<number> {
+    return Number(await this.#evaluate(command, keys, args));
+  }
+
+  async #evaluate(command: Command, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     if (!this.#scriptsLoaded) await this.#loadScripts();
-    const send = (): Promise<unknown> => this.#client.evalsha(command.sha1, command.keys, ...keys, ...args);
     try {
-      return Number(await send());
+      return await this.#client.evalsha(command.sha1, keys.length, ...keys, ...args);
     } catch (error) {
       // A node that took over, was restarted or flushed does not know the text yet.
       if (!sentenceOf(error).startsWith('NOSCRIPT')) throw error;
-      return Number(await this.#client.eval(command.lua, command.keys, ...keys, ...args));
+      return this.#client.eval(command.lua, keys.length, ...keys, ...args);
     }
   }
 
@@ -111,6 +116,16 @@ export class SharedRedis {
   /** All fields of a hash; empty when there is none. */
   fields(key: string): Promise<Record<string, string>> {
     return this.#client.hgetall(key);
+  }
+
+  /**
+   * Many hashes of the ledger, each as a list of field, value, field, value and so on; empty where there is none. Where the
+   * keys lie in a Cluster, those with one tag should stand side by side.
+   */
+  async hashes(keys: readonly string[]): Promise<string[][]> {
+    const calls = callsOf(keys, this.#client instanceof Cluster);
+    const texts = await Promise.all(calls.map((call) => this.#evaluate(READ, call, []) as Promise<string[]>));
+    return texts.flat().map((text) => (text === '' ? [] : text.split('\n')));
   }
 
   text(key: string): Promise<string | null> {
@@ -184,6 +199,20 @@ export class SharedRedis {
       this.#scriptsLoaded = false;
     }
   }
+}
+
+/** Keys in the order given, as many as one call may read; in a Cluster only those of one tag, which are in one slot. */
+function callsOf(keys: readonly string[], byTag: boolean): string[][] {
+  const calls: string[][] = [];
+  let tag = '';
+  for (const key of keys) {
+    const own = byTag ? key.slice(0, key.indexOf('}')) : '';
+    const last = calls.at(-1);
+    if (last === undefined || last.length >= HASHES_A_CALL || own !== tag) calls.push([key]);
+    else last.push(key);
+    tag = own;
+  }
+  return calls;
 }
 
 function pick(info: string, names: readonly string[]): string {

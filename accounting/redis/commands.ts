@@ -1,11 +1,11 @@
-/** The commands that Redis runs for us: one Lua file each, its number of keys in its name. */
+/** The commands that Redis runs for us: one Lua file each, its number of keys in its name, `n` where it takes any. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export interface Command {
   readonly name: string;
-  readonly keys: number;
+  readonly keys: number | 'n';
   readonly lua: string;
   /** Of the text, as EVALSHA names it. */
   readonly sha1: string;
@@ -14,7 +14,7 @@ export interface Command {
 /** Compiled modules lie in dist/accounting/redis; the Lua files stay with the sources. */
 const PLACES = ['./commands/', '../../../accounting/redis/commands/'];
 
-function read(name: string, keys: number): Command {
+function read(name: string, keys: Command['keys']): Command {
   const file = `${name}-${keys}.lua`;
   const paths = PLACES.map((place) => fileURLToPath(new URL(`${place}${file}`, import.meta.url)));
   const path = paths.find((candidate) => existsSync(candidate));
@@ -27,4 +27,5 @@ export const PUBLISH = read('publish', 2);
 export const ANNOUNCE = read('announce', 1);
 export const CLAIM = read('claim', 1);
 export const RELEASE = read('release', 1);
-export const COMMANDS: readonly Command[] = [PUBLISH, ANNOUNCE, CLAIM, RELEASE];
+export const READ = read('read', 'n');
+export const COMMANDS: readonly Command[] = [PUBLISH, ANNOUNCE, CLAIM, RELEASE, READ];

@@ -2,7 +2,7 @@
  * Names of keys, fields and values in the shared ledger; docs/redis.md describes them for people.
  * All keys of one bucket of one table carry the same tag in braces, so they lie in one slot of a Cluster.
  */
-import type { BucketTable, ColumnKind, Rows } from '../rows.ts';
+import type { BucketTable, ColumnKind } from '../rows.ts';
 import { LAYOUTS, escapePart, unescapePart, type Layout } from '../units.ts';
 
 /** The version's field in a hash of rows: no row's field can begin with it. */
@@ -64,24 +64,31 @@ export function encodeRow(layout: Layout, row: object): readonly [field: string,
   return [field, value];
 }
 
-/** The row that a field and its value stand for. Throws a sentence when they are not what `encodeRow` writes. */
-export function decodeRow<T extends BucketTable>(table: T, bucket: number, group: Readonly<Record<string, string>>, field: string, value: string): Rows[T] {
-  const layout = LAYOUTS[table];
+/** Column → value of the columns that a field names. Throws a sentence when `encodeRow` did not write it. */
+export function readField({ table, key }: Layout, field: string): Readonly<Record<string, string | number>> {
   const names = field.split('|');
+  if (names.length !== key.length) throw foreign(table, `the field ${JSON.stringify(field)}`);
+  return Object.fromEntries(key.map(([name, kind], index) => [name, kind === 'text' ? unescapePart(names[index] ?? '') : whole(names[index])]));
+}
+
+/**
+ * The row of a bucket whose own columns are `columns`, those of its group and of its field, and whose measures are `value`.
+ * Throws a sentence when `encodeRow` did not write it.
+ */
+export function decodeRow({ table, resolution, bucketMs, measures }: Layout, bucket: number, columns: Readonly<Record<string, string | number>>, value: string): object {
   const figures = value.split(' ');
-  if (names.length !== layout.key.length || figures.length !== layout.measures.length) {
-    throw new Error(`the shared ledger holds the field ${JSON.stringify(field)} = ${JSON.stringify(value)} in ${table}, which this program did not write`);
-  }
-  const row: Record<string, string | number | bigint> = { [layout.resolution]: bucket, ...group };
-  layout.key.forEach(([name, kind], index) => {
-    row[name] = kind === 'text' ? unescapePart(names[index] ?? '') : whole(names[index]);
-  });
-  layout.measures.forEach(([name, kind], index) => {
+  if (figures.length !== measures.length) throw foreign(table, `the value ${JSON.stringify(value)}`);
+  const row: Record<string, string | number | bigint> = { [resolution]: bucket, ...columns };
+  measures.forEach(([name, kind], index) => {
     const figure = figures[index];
     if (kind === 'big') row[name] = BigInt(figure ?? '');
-    else row[name] = whole(figure) + (isMoment(kind) ? bucket * layout.bucketMs : 0);
+    else row[name] = whole(figure) + (isMoment(kind) ? bucket * bucketMs : 0);
   });
-  return row as unknown as Rows[T];
+  return row;
+}
+
+function foreign(table: BucketTable, what: string): Error {
+  return new Error(`the shared ledger holds ${what} in ${table}, which this program did not write`);
 }
 
 function whole(text: string | undefined): number {

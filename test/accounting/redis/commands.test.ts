@@ -27,6 +27,20 @@ beforeEach(async () => {
 
 const LATER = String(Math.floor(Date.now() / 1000) + 1000);
 
+describe('read', () => {
+  it('gives many hashes as they stand, in the order asked for, and nothing where there is none', async () => {
+    const keys = Array.from({ length: 250 }, (_, number) => `wb:{t}:${number}`);
+    await rig.first.client.hset('wb:{t}:7', { '#': '3', 'rig7|16': '1 2 3' });
+    await rig.first.client.hset('wb:{t}:249', { '': '9', empty: '' });
+    const hashes = await redis.hashes(keys);
+    expect(hashes).toHaveLength(250);
+    expect(hashes[7]).toEqual(['#', '3', 'rig7|16', '1 2 3']);
+    expect(hashes[249]).toEqual(['', '9', 'empty', '']);
+    expect(hashes.filter((hash) => hash.length > 0)).toHaveLength(2);
+    expect(await redis.hashes([])).toEqual([]);
+  });
+});
+
 describe('publish', () => {
   const publish = (version: string, rows: readonly string[], spread = '1'): Promise<number> => redis.run(PUBLISH, ['wb:{t}:a', 'wb:{t}'], [version, LATER, 'a', spread, ...rows]);
 
