@@ -6,7 +6,7 @@ import { issuedStatements, type IssuedFile } from '../accounting/leases/issue.ts
 import { signingKey } from '../accounting/leases/keys.ts';
 import { readIssued } from '../accounting/leases/verify.ts';
 import type { Config } from '../config/schema.ts';
-import { dataDirectory } from './instance.ts';
+import { keyDirectory } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError, writeOut } from './io.ts';
 import { recordDocument } from './record.ts';
 import { reasonText, type ParsedOptions } from './options.ts';
@@ -34,7 +34,7 @@ export function countersignFile(options: ParsedOptions, io: Io): ExitCode {
   if (!issued.statement.parties.some(({ id }) => id === party)) {
     throw usageError(`--by ${party} is not a party of ${issued.statement.number}: there is ${issued.statement.parties.map(({ id }) => id).join(', ')}.`);
   }
-  const value = `${JSON.stringify(countersign(issued, party, signingKey(dataDirectory(options), io.world), io.world.wallMs()), null, 2)}\n`;
+  const value = `${JSON.stringify(countersign(issued, party, signingKey(keyDirectory(options), io.world), io.world.wallMs()), null, 2)}\n`;
   const { out } = options.text;
   if (out === undefined) io.out(value);
   else writeOut(out, value);

@@ -1,14 +1,14 @@
 /** `keys`: the keys that sign statements; `keys rotate` makes the next one. */
 import { keyProblem, listKeys, rotateKey } from '../accounting/leases/keys.ts';
 import { table } from './format.ts';
-import { dataDirectory } from './instance.ts';
+import { dataDirectory, keyDirectory } from './instance.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 
 export function keys(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const data = dataDirectory(options);
   const action = options.argument ?? 'show';
   if (action !== 'show' && action !== 'rotate') throw usageError(`There is no \`keys ${action}\`; there are show and rotate.`);
+  const data = action === 'rotate' ? keyDirectory(options) : dataDirectory(options);
   if (action === 'rotate') rotateKey(data, io.world);
   const all = listKeys(data);
   const problem = keyProblem(all);

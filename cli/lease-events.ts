@@ -8,11 +8,15 @@ import { leaseHistory } from '../accounting/leases/history.ts';
 import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { journalDirectory } from '../accounting/store.ts';
 import { dateAt, midnightMs } from '../config/calendar.ts';
+import { askInstance, NotRunningError } from '../proxy/net/control.ts';
 import { ensureHostId } from '../proxy/net/instance.ts';
 import type { LeaseEventFact, LeaseEventKind } from '../proxy/session/facts.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import { reasonText, type ParsedOptions } from './options.ts';
 import { isoTime, parseTime } from './time.ts';
+
+/** As for a reload: every session of every process is looked at. */
+const TAKEN_OVER_LIMIT_MS = 30_000;
 
 const EVENTS: ReadonlyMap<string, LeaseEventKind> = new Map([['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
 
@@ -26,9 +30,19 @@ export async function recordEvent(event: LeaseEventKind, terms: LeaseTerms, data
   const nowMs = io.world.wallMs();
   const fact = event === 'amendment' ? amendment(terms, dataDir, options, nowMs) : stated(event, terms, options, nowMs);
   await journalFacts(journalDirectory(dataDir), ensureHostId(dataDir, io.world.random), io.world, [fact]);
-  const next = event === 'termination' ? ' New work is no longer claimed from then on once the instance has read its configuration again: `weighbridge reload`.' : '';
-  io.out(`On record: ${eventSentence(fact)}${next}`);
+  io.out(`On record: ${eventSentence(fact)}${event === 'termination' ? await takenOver(dataDir, io) : ''}`);
   return EXIT.ok;
+}
+
+/** A running instance ends the claim on new work; its configuration file is not read for it. What is on record holds however this goes. */
+async function takenOver(dataDir: string, io: Io): Promise<string> {
+  try {
+    await askInstance(dataDir, 'terminations', io.world, TAKEN_OVER_LIMIT_MS);
+    return ' The running instance claims no new work from then on.';
+  } catch (error) {
+    if (error instanceof NotRunningError) return ' No instance runs here; the next start claims no new work from then on.';
+    return ` The running instance did not take it over (${error instanceof Error ? error.message : String(error)}): it claims new work until \`weighbridge reload\` or its next start.`;
+  }
 }
 
 /** `acme-leaseback is curtailed from … to …, stated by grid: called off.` */
@@ -53,7 +67,7 @@ function stated(event: Exclude<LeaseEventKind, 'amendment'>, terms: LeaseTerms, 
   const { term } = terms.lease;
   if (!ends && fromMs >= toMs) throw usageError('--from must be before --to.');
   if (toMs < term.fromMs || fromMs >= term.toMs) throw new CommandError(`${terms.id} runs from ${isoTime(term.fromMs)} to ${isoTime(term.toMs)}: that time is outside.`);
-  if (!Object.hasOwn(terms.parties, by)) throw new CommandError(`--by ${by} is not a party of ${terms.id}: there is ${Object.keys(terms.parties).join(', ')}.`);
+  refuseStranger(by, terms);
   if (event === 'curtailment' && terms.lease.curtailment === undefined) throw new CommandError(`${terms.id} has no clause of curtailment, so all hours are owed: agree on one, or use \`lease suspend\`.`);
   if (fromMs < nowMs && !flags.has('amend')) throw new CommandError(`${isoTime(fromMs)} is past: what is stated afterwards is an amendment, which statements show beside what held before. Say --amend if that is meant.`);
   return { type: 'lease-event', lease: terms.id, event, fromMs, toMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: '', atMs: nowMs };
@@ -61,6 +75,8 @@ function stated(event: Exclude<LeaseEventKind, 'amendment'>, terms: LeaseTerms, 
 
 function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, nowMs: number): LeaseEventFact {
   const fromMs = parseTime('--effective', needed(text, 'effective'), nowMs);
+  const by = needed(text, 'by');
+  refuseStranger(by, terms);
   const { timezone, term } = terms.lease;
   const date = dateAt(fromMs, timezone);
   if (!date.endsWith('-01') || midnightMs(date, timezone) !== fromMs) {
@@ -70,7 +86,11 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
   const held = agreedTerms(leaseHistory(dataDir), terms.id, fromMs);
   if (held === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
   if (canonicalJson(held.terms) === canonicalJson(terms)) throw new CommandError(`The configuration has the terms of ${terms.id} that hold at ${isoTime(fromMs)} by what is on record: change them there first.`);
-  return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by: '', reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+  return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+}
+
+function refuseStranger(by: string, { id, parties }: LeaseTerms): void {
+  if (!Object.hasOwn(parties, by)) throw new CommandError(`--by ${by} is not a party of ${id}: there is ${Object.keys(parties).join(', ')}.`);
 }
 
 function needed(text: ParsedOptions['text'], name: string): string {

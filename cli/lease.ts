@@ -6,7 +6,8 @@ import { findLease, isUnder } from '../accounting/leases/draft.ts';
 import { decimal, exact, over } from '../accounting/leases/exact.ts';
 import { leaseSentences, machinesText, paymentSentences, rateText } from '../accounting/leases/sentences.ts';
 import { digestOf, leaseTerms, partyName, type LeaseTerms } from '../accounting/leases/terms.ts';
-import { eventsOf, isRetroactive, leaseHistory, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
+import { agreedTerms } from '../accounting/leases/agreed.ts';
+import { eventsOf, isRetroactive, leaseHistory, withTermination, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
 import { table } from './format.ts';
 import { readConfig } from './instance.ts';
 import { leaseNow, watchedLeases } from './lease-now.ts';
@@ -24,7 +25,8 @@ export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
     await watchedLeases(resolve(data), id, options, io);
     return EXIT.ok;
   }
-  if (file === undefined || data !== undefined) throw usageError('Say whose leases: --config FILE, or with `lease now` of a running instance --data DIR.');
+  if (file === undefined && data !== undefined) return onRecord(resolve(data), action, id, options, io);
+  if (file === undefined || data !== undefined) throw usageError('Say whose leases: --config FILE, or --data DIR for what is on record there.');
   const config = readConfig(file);
   const chosen = chosenLeases(config, id);
   const event = eventOfAction(action);
@@ -34,11 +36,30 @@ export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
     return recordEvent(event, terms, config.data, options, io);
   }
   const nowMs = io.world.wallMs();
-  if (action === 'list') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : listTable(chosen, nowMs));
+  if (action === 'list') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : listTable(chosen, leaseHistory(config.data), nowMs));
   else if (action === 'show') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : showText(chosen, leaseHistory(config.data)));
   else if (action === 'now') await leaseNow(chosen, config, options, io);
   else if (action === 'check') io.out(chosen.map((terms) => checkText(terms, config, nowMs)).join('\n\n'));
   else throw usageError(`There is no \`lease ${action}\`; there are list, show, now, check, curtail, suspend, terminate and amend.`);
+  return EXIT.ok;
+}
+
+/** Without a configuration, by the terms on record now. */
+async function onRecord(dataDir: string, action: string, id: string | undefined, options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const history = leaseHistory(dataDir);
+  const nowMs = io.world.wallMs();
+  const all = [...new Set(history.terms.map(({ lease: each }) => each))].toSorted().flatMap((each) => agreedTerms(history, each, nowMs)?.terms ?? []);
+  if (all.length === 0) throw new CommandError(`${dataDir} has no terms of leases on record: an instance writes them down when it starts; or give --config FILE.`);
+  const chosen = all.filter((terms) => id === undefined || terms.id === id);
+  const [first] = chosen;
+  if (first === undefined) throw new CommandError(`there is no lease ${JSON.stringify(id)} on record: there is ${all.map((terms) => terms.id).join(', ')}`);
+  const event = eventOfAction(action);
+  if (event === 'amendment') throw usageError('An amendment records the terms that a configuration has: --config FILE.');
+  if (event !== undefined && id === undefined) throw usageError(`Say which lease: lease ${action} ID.`);
+  if (event !== undefined) return recordEvent(event, first, dataDir, options, io);
+  if (action !== 'list' && action !== 'show') throw usageError(`\`lease ${action}\` needs the configuration: --config FILE.`);
+  const text = action === 'list' ? listTable(chosen, history, nowMs) : showText(chosen, history);
+  io.out(options.flags.has('json') ? jsonText(chosen, history) : text);
   return EXIT.ok;
 }
 
@@ -69,11 +90,12 @@ function showText(chosen: readonly LeaseTerms[], history: LeaseHistory): string 
   return texts.join('\n\n');
 }
 
-function listTable(chosen: readonly LeaseTerms[], nowMs: number): string {
+function listTable(chosen: readonly LeaseTerms[], history: LeaseHistory, nowMs: number): string {
   if (chosen.length === 0) return 'This configuration has no leases.';
   const rows = chosen.map((terms) => {
     const { lease: each } = terms;
-    const state = nowMs < each.term.fromMs ? 'begins later' : nowMs < each.term.toMs ? 'in force' : 'ended';
+    const { toMs } = withTermination(each, eventsOf(history, terms.id)).term;
+    const state = nowMs < each.term.fromMs ? 'begins later' : nowMs < toMs ? 'in force' : toMs < each.term.toMs ? 'terminated' : 'ended';
     return [terms.id, each.kind, partyName(terms, each.lessor), partyName(terms, each.lessee), rateText(each.contracted), each.term.from, each.term.to, state];
   });
   return table([{ title: 'lease' }, { title: 'kind' }, { title: 'lessor' }, { title: 'lessee' }, { title: 'contracted', right: true }, { title: 'from' }, { title: 'to' }, { title: 'state' }], rows);

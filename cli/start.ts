@@ -1,5 +1,6 @@
 /** `start`: runs an instance in the foreground until it is told to stop. */
 import type { Loaded } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import { createLogger, logEvent, type Logger, type LogTarget } from '../config/log.ts';
 import { startSupervisor, StoppedWhileStarting, type Supervisor } from '../proxy/net/supervisor.ts';
 import { loadForInstance, readConfig } from './instance.ts';
@@ -10,7 +11,7 @@ import { reloadText } from './reload.ts';
 export async function start({ text, flags }: ParsedOptions, io: Io): Promise<ExitCode> {
   const file = text['config'];
   if (file === undefined) throw usageError('Say which configuration: --config FILE; without one, `weighbridge demo` needs nothing.');
-  const reread = (): Loaded => loadForInstance(file, io.world.wallMs());
+  const reread = (inForce?: Config): Loaded => loadForInstance(file, io.world.wallMs(), inForce);
   const config = readConfig(file, reread);
   const target: LogTarget = { kind: flags.has('pretty') ? 'pretty' : 'json' };
   const log = createLogger('supervisor', target);

@@ -20,6 +20,9 @@ interface RouteView {
   readonly lessee: string;
 }
 
+/** Lease → when it was terminated, milliseconds since 1970, by what is on record. Asked only where it matters. */
+export type EndsReader = () => ReadonlyMap<string, number>;
+
 interface View {
   readonly parties: ReadonlySet<string>;
   readonly leases: ReadonlyMap<string, LeaseConfig>;
@@ -27,6 +30,7 @@ interface View {
   readonly routes: readonly (RouteView | undefined)[];
   /** Undefined when none is named. */
   readonly inventory: Inventory | undefined;
+  readonly endsOf: EndsReader;
 }
 
 type Plain = Readonly<Record<string, unknown>>;
@@ -35,7 +39,7 @@ function record(value: unknown): Plain {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Plain) : {};
 }
 
-function viewOf(value: unknown, inventoryOf: InventoryReader, routes: View['routes']): View {
+function viewOf(value: unknown, inventoryOf: InventoryReader, endsOf: EndsReader, routes: View['routes']): View {
   const raw = record(value);
   const file = raw['inventory'];
   const leases = Object.entries(record(raw['leases'])).flatMap(([id, entry]) => {
@@ -46,14 +50,14 @@ function viewOf(value: unknown, inventoryOf: InventoryReader, routes: View['rout
     parties: new Set(Object.keys(record(raw['parties']))),
     leases: new Map(leases),
     sites: new Set(Object.keys(record(raw['sites']))),
-    routes,
+    routes, endsOf,
     inventory: typeof file === 'string' && file !== '' ? inventoryOf(file) : undefined,
   };
 }
 
 /** All findings about leases of a file's plain value. `routes` are those that could be understood, in their places. */
-export function leaseFindings(value: unknown, inventoryOf: InventoryReader, routes: View['routes']): Finding[] {
-  const view = viewOf(value, inventoryOf, routes);
+export function leaseFindings(value: unknown, inventoryOf: InventoryReader, endsOf: EndsReader, routes: View['routes']): Finding[] {
+  const view = viewOf(value, inventoryOf, endsOf, routes);
   return [...partyNames(view), ...siteNames(view), ...rentRoles(view), ...overlaps(view), ...labels(view), ...leaseRoutes(view), ...ownLinks(view), ...inventoryFindings(view)];
 }
 
@@ -129,13 +133,20 @@ function leasesMeet(a: LeaseConfig, b: LeaseConfig): boolean {
   return setsMeet(left.workers, right.workers, globsMeet) && setsMeet(left.sites, right.sites, (x, y) => x === y) && setsMeet(left.from, right.from, rangesMeet);
 }
 
+/** With its term cut where it was terminated. */
+function ended(lease: LeaseConfig, endMs: number | undefined): LeaseConfig {
+  return endMs === undefined ? lease : { ...lease, term: { ...lease.term, toMs: Math.min(lease.term.toMs, endMs) } };
+}
+
 /** A machine is normally under a leaseback and a hosting contract at once; under two of one kind it would be paid twice. */
-function overlaps({ leases }: View): Finding[] {
+function overlaps({ leases, endsOf }: View): Finding[] {
   const entries = [...leases];
   return entries.flatMap(([id, lease], index) =>
     entries.slice(0, index).flatMap(([other, earlier]) => {
       if (lease.kind !== earlier.kind || !leasesMeet(lease, earlier)) return [];
-      return [{ path: ['leases', id, 'machines'], message: `shares machines with lease "${other}", and both "${other}" and "${id}" are ${lease.kind}: make their machines or their terms disjoint` }];
+      const ends = endsOf();
+      if (!leasesMeet(ended(lease, ends.get(id)), ended(earlier, ends.get(other)))) return [];
+      return [{ path: ['leases', id, 'machines'], message: `shares machines with lease "${other}", and both "${other}" and "${id}" are ${lease.kind}: make their machines or their terms disjoint, or put on record that one has ended (\`weighbridge lease terminate\`)` }];
     }),
   );
 }

@@ -5,12 +5,15 @@ import { z } from 'zod';
 import { type InventoryReader, readInventory } from './inventory.ts';
 import { type Option, nearest, optionAt, optionTree, placesOf } from './options.ts';
 import { relationFindings } from './relations.ts';
-import { type Config, type Surroundings, configSchema } from './schema.ts';
+import { type Config, type Surroundings, configSchema, DATA_DEFAULT } from './schema.ts';
 import { type Path, type Problem, type Source, pathText, readSource } from './source.ts';
 
 export type { Problem } from './source.ts';
 
 export type Loaded = { readonly config: Config; readonly problems?: undefined } | { readonly config?: undefined; readonly problems: readonly Problem[] };
+
+/** Lease → when it was terminated, by the records in a data directory. */
+export type TerminationReader = (dataDir: string) => ReadonlyMap<string, number>;
 
 const START_FROM = 'start from examples/minimal.yaml';
 /** Longest offending value that is printed in full. */
@@ -57,12 +60,19 @@ function inOrder(problems: readonly Problem[]): Problem[] {
   return [...once.values()].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
+/** The data directory of a file's plain value, however much else is wrong with it. */
+function dataOf(value: unknown, folder: string): string {
+  const data = valueAt(value, ['data']);
+  return resolve(folder, typeof data === 'string' && data !== '' ? data : DATA_DEFAULT);
+}
+
 /**
  * Judges a configuration. `file` is its path, where relative paths start; `env` holds the variables that passwords may
- * come from; `inventoryOf` reads the inventory, which is left alone without it. Returns the configuration, or all problems
+ * come from; `inventoryOf` reads the inventory, which is left alone without it; `endsOf` tells which leases were terminated, by the
+ * records in a data directory. Returns the configuration, or all problems
  * in the order of their lines. A password is never in a message.
  */
-export function parseConfig(yamlText: string, file: string, env: Surroundings['env'] = process.env, inventoryOf?: InventoryReader): Loaded {
+export function parseConfig(yamlText: string, file: string, env: Surroundings['env'] = process.env, inventoryOf?: InventoryReader, endsOf?: TerminationReader): Loaded {
   const source = readSource(yamlText);
   if (source.value === null) return { problems: [{ path: '', line: undefined, message: `is empty: ${START_FROM}` }] };
   if (source.value === undefined) return { problems: inOrder(source.problems) };
@@ -71,13 +81,13 @@ export function parseConfig(yamlText: string, file: string, env: Surroundings['e
   const judged = schema.safeParse(source.value);
   const tree = optionTree(schema);
   const issues = judged.error?.issues.flatMap((issue) => issueProblems(issue, source, tree)) ?? [];
-  const relations = relationFindings(source.value, (path) => inventoryOf?.(resolve(folder, path))).map(({ path, message }) => ({ path: pathText(path), line: source.lineOf(path), message }));
+  const relations = relationFindings(source.value, (path) => inventoryOf?.(resolve(folder, path)), () => endsOf?.(dataOf(source.value, folder)) ?? new Map()).map(({ path, message }) => ({ path: pathText(path), line: source.lineOf(path), message }));
   const problems = inOrder([...source.problems, ...issues, ...relations]);
   return judged.success && problems.length === 0 ? { config: judged.data } : { problems };
 }
 
 /** Reads and judges a file as `parseConfig` does. That it cannot be read is a problem too. */
-export function loadConfig(file: string): Loaded {
+export function loadConfig(file: string, endsOf?: TerminationReader): Loaded {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -86,7 +96,7 @@ export function loadConfig(file: string): Loaded {
     const why = code === 'ENOENT' ? `does not exist: name another file or ${START_FROM}` : code === 'EISDIR' ? 'is a folder: name the file in it' : `cannot be read (${code}): let this user read it`;
     return { problems: [{ path: '', line: undefined, message: `${file} ${why}` }] };
   }
-  return parseConfig(text, file, process.env, readInventory);
+  return parseConfig(text, file, process.env, readInventory, endsOf);
 }
 
 /** JSON schema (draft 2020-12) of the file as written, for editors. */

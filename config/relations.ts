@@ -1,7 +1,7 @@
 /** What must hold between options: names that exist, listeners that can be told apart, routes that can be taken, bounds in order. */
 import type { HostPort } from './fields.ts';
 import type { InventoryReader } from './inventory.ts';
-import { leaseFindings } from './lease-relations.ts';
+import { leaseFindings, type EndsReader } from './lease-relations.ts';
 import { overlap, readRange } from './networks.ts';
 import { routeFindings } from './route-relations.ts';
 import { type RouteConfig, type SiteConfig, difficultySchema, httpSchema, routeSchema, siteSchema, timeoutsSchema } from './schema.ts';
@@ -36,7 +36,7 @@ function viewOf(value: unknown): View {
 }
 
 /** All findings between options of a file's plain value, however much else is wrong with it. */
-export function relationFindings(value: unknown, inventoryOf: InventoryReader): Finding[] {
+export function relationFindings(value: unknown, inventoryOf: InventoryReader, endsOf: EndsReader): Finding[] {
   const view = viewOf(value);
   return [
     ...routeFindings(view),
@@ -45,7 +45,7 @@ export function relationFindings(value: unknown, inventoryOf: InventoryReader): 
     ...boundsOutOfOrder(view),
     ...passwordWithoutDifficulty(view),
     ...powerWithoutPrices(view),
-    ...leaseFindings(value, inventoryOf, view.routes),
+    ...leaseFindings(value, inventoryOf, endsOf, view.routes),
   ];
 }
 

@@ -24,6 +24,9 @@ import { list, named, oneOf, option, section, yesOrNo } from './sections.ts';
 /** More cores than this are better used by another host. */
 const PROCESSES_MAX = 64;
 
+/** Where journals and ledger are, relative to the configuration file. */
+export const DATA_DEFAULT = './data';
+
 /** What a configuration depends on besides its text. */
 export interface Surroundings {
   /** Absolute folder of the configuration file; relative paths start there. */
@@ -231,7 +234,7 @@ export const httpSchema = option(listenAddress(), '127.0.0.1:9280', 'Address of 
 /** The whole configuration. Relations between sections are checked beside it (relations.ts). */
 export function configSchema({ folder, env }: Surroundings) {
   return section({
-    data: option(text(4096).transform((path) => resolve(folder, path)), './data', 'Folder for journals, ledger and control socket. Relative to the configuration file.'),
+    data: option(text(4096).transform((path) => resolve(folder, path)), DATA_DEFAULT, 'Folder for journals, ledger and control socket. Relative to the configuration file.'),
     http: httpSchema,
     processes: option(
       z.union([z.literal('auto'), whole(1, PROCESSES_MAX)], { error: `must be auto or a whole number from 1 to ${PROCESSES_MAX}` }),

@@ -55,6 +55,13 @@ export function withTermination(lease: LeaseConfig, events: readonly LeaseEvent[
   return toMs === lease.term.toMs ? lease : { ...lease, term: { ...lease.term, toMs: Math.max(lease.term.fromMs, toMs) } };
 }
 
+/** Lease → when it was terminated, by the records in a data directory. */
+export function terminations(dataDir: string): ReadonlyMap<string, number> {
+  const ends = new Map<string, number>();
+  for (const { event, lease, from_ms } of leaseHistory(dataDir).events) if (event === 'termination') ends.set(lease, Math.min(from_ms, ends.get(lease) ?? from_ms));
+  return ends;
+}
+
 /** A configuration whose leases end where they were terminated. */
 export function withTerminations(config: Config, history: LeaseHistory): Config {
   if (config.leases === undefined) return config;

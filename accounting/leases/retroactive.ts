@@ -21,7 +21,7 @@ export function retroactiveChanges(config: Pick<Config, 'leases' | 'parties'>, h
     const at = new Date(held.recordedMs).toISOString();
     return [{
       lease: terms.id,
-      message: `has other terms (${changed.join(', ')}) than those ${held.amendment === undefined ? 'journaled' : 'of the amendment recorded'} at ${at}, and has begun: run \`weighbridge lease amend ${terms.id} --effective TIME --reason TEXT\` to say from when they hold, or put the old ones back`,
+      message: `has other terms (${changed.join(', ')}) than those ${held.amendment === undefined ? 'journaled' : 'of the amendment recorded'} at ${at}, and has begun: run \`weighbridge lease amend ${terms.id} --effective TIME --by PARTY --reason TEXT\` to say from when they hold, or put the old ones back`,
     }];
   });
 }

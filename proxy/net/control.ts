@@ -87,7 +87,7 @@ async function answer(request: unknown, handle: ControlHandler): Promise<Control
 function readRequest(request: unknown): ControlRequest | undefined {
   if (typeof request !== 'object' || request === null || !('type' in request)) return undefined;
   const { type } = request;
-  if (type === 'status' || type === 'machines' || type === 'reload' || type === 'stop') return { type };
+  if (type === 'status' || type === 'machines' || type === 'reload' || type === 'terminations' || type === 'stop') return { type };
   if (type === 'debug') return readDebug(request);
   if (type !== 'restart' && type !== 'drain') return undefined;
   const { process, overMs } = request as { readonly process?: unknown; readonly overMs?: unknown };

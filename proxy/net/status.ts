@@ -42,6 +42,8 @@ export type ControlRequest =
   | { readonly type: 'machines' }
   | DebugOrder
   | { readonly type: 'reload' }
+  /** Ends leases where they were terminated, and reads no file. */
+  | { readonly type: 'terminations' }
   /** Replaces processes one by one; all of them without `process`. */
   | { readonly type: 'restart'; readonly process: number | undefined; readonly overMs: number }
   /** Empties and ends one process, or without `process` the instance. */
@@ -53,6 +55,7 @@ export interface ControlAnswers {
   readonly machines: readonly MachineSnapshot[];
   readonly debug: { readonly worker: string };
   readonly reload: Reloaded;
+  readonly terminations: Reloaded;
   /** When all are replaced. */
   readonly restart: readonly Replaced[];
   /** When no machine is left; the connection ends when the instance has, if that was meant. */

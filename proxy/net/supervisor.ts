@@ -29,8 +29,8 @@ export interface SupervisorOptions {
   readonly config: Config;
   readonly world: World;
   readonly log: Logger;
-  /** Reads the configuration file again; left out where there is none. */
-  readonly reread?: () => Loaded;
+  /** Reads the configuration file again, or applies to the one in force what was put on record of leases since; left out where there is no file. */
+  readonly reread?: (inForce?: Config) => Loaded;
   /** Ends a start that is still going on. */
   readonly signal?: AbortSignal;
   /** Where the children log; JSON lines on standard output by default. */
@@ -272,6 +272,8 @@ class RunningInstance implements Supervisor {
         return { ok: true, value: { worker: request.worker } };
       case 'reload':
         return { ok: true, value: await this.reload() };
+      case 'terminations':
+        return { ok: true, value: await this.reload(this.#config) };
       case 'restart':
         return { ok: true, value: await this.#slots.restart(this.#slots.numbers(request.process), request.overMs) };
       case 'drain': {
@@ -287,10 +289,10 @@ class RunningInstance implements Supervisor {
     }
   }
 
-  async reload(): Promise<Reloaded> {
+  async reload(inForce?: Config): Promise<Reloaded> {
     const { log, reread } = this.#options;
     if (reread === undefined) throw new InstanceError('This instance was not started from a configuration file; start it with --config.');
-    const after = readAnew(reread);
+    const after = readAnew(() => reread(inForce));
     const changes = changesBetween(this.#config, after);
     const fixed = changes.filter(({ when }) => when === 'with a new instance');
     if (fixed.length > 0) {

@@ -239,7 +239,7 @@ export interface LeaseEventFact {
   /** When it takes effect, [from, to); a termination and an amendment have no end: there `toMs` equals `fromMs`. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** A party of the lease; '' for amendments, which name none. */
+  /** A party of the lease. */
   readonly by: string;
   readonly reason: string;
   /** Name and SHA-256 of a document; '' without one. */

@@ -1,4 +1,5 @@
 /** A lease in the real product: its machines stay measurable, silence is noticed, a curtailment stated beside the running instance is known at once. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { audit } from '../../accounting/audit.ts';
@@ -80,5 +81,35 @@ describe('a lease', () => {
     expect(totals.map(({ key }) => key)).toEqual(['', 'lb']);
     expect(totals.every(({ accepted }) => accepted > 0)).toBe(true);
     expect(await audit({ dataDir: product.dataDir, threads: 0 })).toMatchObject({ ok: true, validated: told.length });
+  }, 120_000);
+
+  it('that is terminated beside a running instance claims no new work from then on; the configuration is not read for it', async () => {
+    const pool = await SimulatedPool.listen({ world: realWorld, seed: 8, difficulty: powerOfTwoText(-14) });
+    stops.push(() => pool.stop());
+    const product = await startProduct({ yaml: YAML(pool.url) });
+    stops.push(() => discard(product.dataDir));
+    stops.push(() => product.supervisor.stop());
+    const fleet = new Fleet(realWorld, { seed: 3, members: ['acme.1', 'acme.2'].map((user) => ({ port: product.port('north'), user, hashesPerSecond: 10_000 })) });
+    stops.push(() => fleet.stop());
+    fleet.start();
+    const answered = (): number => fleet.machines.reduce((sum, { replies }) => sum + replies.length, 0);
+    await until(() => answered() >= 60);
+    // A change of the file that is not meant yet.
+    writeFileSync(join(product.dataDir, 'weighbridge.yaml'), readFileSync(join(product.dataDir, 'weighbridge.yaml'), 'utf8').replace('sharesPerMinute: 600 }', 'sharesPerMinute: 500 }'));
+    expect(await command(product, 'lease', 'terminate', 'lb', '--at', 'now', '--by', 'acme', '--reason', 'sold')).toMatchObject({ code: 0, out: expect.stringContaining('The running instance claims no new work from then on.') });
+    const claimedMost = answered() + fleet.machines.reduce((sum, { waiting }) => sum + waiting, 0);
+    expect(JSON.parse((await command(product, 'machines', '--lease', 'lb', '--json')).out)).toMatchObject({ machines: [] });
+    expect((await run(['lease', 'list', '--data', product.dataDir], { nowMs: Date.now() })).out).toMatch(/^lb .* terminated$/m);
+    await until(() => answered() >= claimedMost + 60);
+    expect((await command(product, 'reload')).out).toContain('difficulty.sharesPerMinute is now 500');
+    fleet.rest();
+    await until(() => fleet.machines.every(({ waiting }) => waiting === 0));
+    await product.supervisor.stop();
+    const { out } = await command(product, 'ledger', '--by', 'lease', '--step', '1m', '--from', '-10m', '--to', 'now', '--json');
+    const { totals } = JSON.parse(out) as { totals: { key: string; accepted: number }[] };
+    const accepted = (lease: string): number => totals.find(({ key }) => key === lease)?.accepted ?? 0;
+    expect(accepted('lb')).toBeGreaterThan(0);
+    expect(accepted('lb')).toBeLessThanOrEqual(claimedMost);
+    expect(accepted('')).toBeGreaterThanOrEqual(60);
   }, 120_000);
 });

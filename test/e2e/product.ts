@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { loadForInstance } from '../../cli/instance.ts';
 import { loadConfig } from '../../config/load.ts';
 import { realWorld } from '../../config/world.ts';
 import { startSupervisor, type Supervisor } from '../../proxy/net/supervisor.ts';
@@ -45,6 +46,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   const supervisor = await startSupervisor({
     config,
     world: realWorld,
+    reread: (inForce) => loadForInstance(file, realWorld.wallMs(), inForce),
     log: pino({ level: 'silent' }),
     childLog: { kind: 'file', path: join(dataDir, 'children.log') },
     modules: { proxy: compiled('proxy/net/proxy-main.js'), accountant: compiled('accounting/main.js') },

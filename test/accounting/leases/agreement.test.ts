@@ -1,5 +1,5 @@
 /** After a statement is issued: the counterparty signs or disputes it, and the journals under it stay as long as they may be needed. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -87,6 +87,19 @@ describe('an issued statement', () => {
     expect((await statement('accept', ['--file', signed])).out).toContain('had signed');
     expect((await statement('list', [])).out).toMatch(/acme-leaseback-2026-11\/0 +issued +2026-12-02 09:00 +acme /);
     expect(await states(ISSUED_MS + 30 * DAY_MS)).toEqual(['final']);
+  });
+
+  it('is signed, and keys are made, in no directory that was mistyped', async () => {
+    const typed = join(folder, 'acme-dat');
+    const rotate = (directory: string) => run(['keys', 'rotate', '--data', directory], { nowMs: ISSUED_MS });
+    expect(await rotate(typed)).toMatchObject({ code: 1, err: expect.stringContaining('acme-dat is no directory: make it first') });
+    expect(await run(['statement', 'countersign', '--file', join(folder, 'november.json'), '--data', typed, '--by', 'acme'])).toMatchObject({ code: 1, err: expect.stringContaining('is no directory') });
+    expect(await rotate(folder)).toMatchObject({ code: 1, err: expect.stringContaining('is no data directory, for it has neither a journal nor keys') });
+    expect(existsSync(typed) || existsSync(join(folder, 'keys'))).toBe(false);
+    mkdirSync(typed);
+    expect(await rotate(typed)).toMatchObject({ code: 0 });
+    expect(await rotate(typed)).toMatchObject({ code: 0 });
+    expect(listKeys(typed)).toHaveLength(2);
   });
 
   it('is refused without a key that was agreed on', async () => {

@@ -112,7 +112,7 @@ describe('what is stated of a lease', () => {
 
   it('ends it before its term', async () => {
     month();
-    expect(await lease(['terminate', 'acme-leaseback', '--at', '2026-11-20T18:00Z', '--by', 'acme', '--reason', 'breach'], OCTOBER_MS)).toMatchObject({ code: 0, out: expect.stringContaining('`weighbridge reload`') });
+    expect(await lease(['terminate', 'acme-leaseback', '--at', '2026-11-20T18:00Z', '--by', 'acme', '--reason', 'breach'], OCTOBER_MS)).toMatchObject({ code: 0, out: expect.stringContaining('No instance runs here; the next start claims no new work from then on.') });
     // What a start or a reload puts in force.
     const endsMs = Date.parse('2026-11-20T18:00Z');
     expect(loadForInstance(file, DECEMBER_MS).config?.leases?.['acme-leaseback']?.term.toMs).toBe(endsMs);
@@ -138,13 +138,45 @@ describe('what is stated of a lease', () => {
     [['suspend', '--from', '2030-01-01', '--to', '2030-01-02', '--by', 'nfx', '--reason', 'r'], /that time is outside/],
     [['suspend', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx'], /needs --reason/],
     [['terminate', '--by', 'nfx', '--reason', 'r'], /needs --at/],
-    [['amend', '--effective', '2026-11-07', '--reason', 'r'], /--effective must be the beginning of a month in America\/Chicago, such as 2026-11-01T05:00:00Z/],
-    [['amend', '--effective', '2026-12-01T06:00Z', '--reason', 'r'], /No terms of acme-leaseback are in the journal yet/],
+    [['amend', '--effective', '2026-12-01T06:00Z', '--reason', 'r'], /needs --by/],
+    [['amend', '--effective', '2026-12-01T06:00Z', '--by', 'grid', '--reason', 'r'], /--by grid is not a party of acme-leaseback: there is acme, nfx/],
+    [['amend', '--effective', '2026-11-07', '--by', 'nfx', '--reason', 'r'], /--effective must be the beginning of a month in America\/Chicago, such as 2026-11-01T05:00:00Z/],
+    [['amend', '--effective', '2026-12-01T06:00Z', '--by', 'nfx', '--reason', 'r'], /No terms of acme-leaseback are in the journal yet/],
     [['curtail', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx', '--reason', 'r', '--document', '/nowhere/x.pdf'], /cannot be read \(ENOENT\)/],
   ])('is refused with a sentence: %j', async ([action = '', ...rest], sentence) => {
     const refused = await lease([action, 'acme-leaseback', ...rest], OCTOBER_MS);
     expect(refused.code).toBeGreaterThan(0);
     expect(refused.err).toMatch(sentence);
+  });
+});
+
+describe('without a configuration', () => {
+  it('leases are shown, and stated of, by what is on record in a data directory', async () => {
+    const at = (args: readonly string[]): Promise<Run> => run(['lease', ...args, '--data', data], { nowMs: DECEMBER_MS });
+    expect(await at(['list'])).toMatchObject({ code: 1, err: expect.stringContaining('has no terms of leases on record') });
+    await started(OCTOBER_MS);
+    expect((await at(['list'])).out).toMatch(/^acme-leaseback +leaseback .* in force$/m);
+    expect((await at(['show', 'acme-leaseback'])).out).toBe((await lease(['show', 'acme-leaseback'], DECEMBER_MS)).out);
+    expect(await at(['show', 'acme'])).toMatchObject({ code: 1, err: expect.stringContaining('on record: there is acme-hosting, acme-leaseback') });
+    expect(await at(['check'])).toMatchObject({ code: 2, err: expect.stringContaining('`lease check` needs the configuration') });
+    expect(await at(['amend', 'acme-leaseback', '--effective', '2027-01-01T06:00Z', '--by', 'nfx', '--reason', 'r'])).toMatchObject({ code: 2, err: expect.stringContaining('An amendment records the terms that a configuration has') });
+    expect(await at(['terminate', 'acme-leaseback', '--at', '2026-12-04', '--by', 'acme', '--reason', 'sold'])).toMatchObject({ code: 0 });
+    expect((await run(['lease', 'list', '--data', data], { nowMs: DECEMBER_MS + 86_400_000 })).out).toMatch(/^acme-leaseback .* terminated$/m);
+  });
+
+  it('a lease may follow on one of its kind that was terminated', async () => {
+    await started(OCTOBER_MS);
+    const second = text.replace('leases:', `leases:
+  second:
+    { kind: leaseback, lessor: acme, lessee: nfx, machines: { workers: ["acme.*"] }, term: { from: 2026-12-05, to: 2027-11-01 }, timezone: America/Chicago, contracted: 1 PH/s,
+      rent: [{ fixed: 0.05 USD/TH/day, payer: nfx, payee: acme }] }`);
+    writeFileSync(file, second);
+    const refused = await run(['check', '--config', file], { nowMs: DECEMBER_MS });
+    expect(refused).toMatchObject({ code: 1, out: expect.stringContaining('shares machines with lease "second", and both "second" and "acme-leaseback" are leaseback: make their machines or their terms disjoint, or put on record that one has ended') });
+    expect(await run(['lease', 'terminate', 'acme-leaseback', '--at', '2026-12-05T06:00Z', '--by', 'acme', '--reason', 'sold', '--data', data], { nowMs: DECEMBER_MS })).toMatchObject({ code: 0 });
+    expect(await run(['check', '--config', file], { nowMs: DECEMBER_MS })).toMatchObject({ code: 0 });
+    writeFileSync(file, second.replace('from: 2026-12-05', 'from: 2026-12-04'));
+    expect(await run(['check', '--config', file], { nowMs: DECEMBER_MS })).toMatchObject({ code: 1 });
   });
 });
 
@@ -161,12 +193,12 @@ describe('a change of the configuration', () => {
     expect(refused.out).toContain('leases.acme-leaseback has other terms (contracted) than those journaled at 2026-10-30T12:00:00.000Z, and has begun: run `weighbridge lease amend acme-leaseback');
     expect(await run(['start', '--config', file], { nowMs })).toMatchObject({ code: 1, err: expect.stringContaining('has other terms (contracted)') });
     expect(await run(['statement', 'issue', '--config', file, '--lease', 'acme-leaseback', '--period', '2026-11'], { nowMs })).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^acme-leaseback has other terms \(contracted\) than those journaled/) });
-    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'burnt machines'], nowMs)).toMatchObject({ code: 0 });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--by', 'nfx', '--reason', 'burnt machines'], nowMs)).toMatchObject({ code: 0 });
     expect(await run(['check', '--config', file], { nowMs })).toMatchObject({ code: 0 });
     const november = await statement([], nowMs);
     expect([november.contracted, november.netDue]).toEqual(['12.5 PH/s', old.netDue]);
     // With effect in November it is shown beside what held.
-    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-11-01T05:00Z', '--reason', 'agreed on 9 December'], nowMs)).toMatchObject({ code: 0 });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-11-01T05:00Z', '--by', 'nfx', '--reason', 'agreed on 9 December'], nowMs)).toMatchObject({ code: 0 });
     const amended = await statement([], nowMs);
     expect(amended.contracted).toBe('12 PH/s');
     expect(amended.unamended?.netDue).toEqual(old.netDue);
@@ -180,8 +212,8 @@ describe('a change of the configuration', () => {
     month();
     const nowMs = Date.parse('2026-12-10T12:00:00Z');
     write(text.replace('contracted: 12.5 PH/s', 'contracted: 12 PH/s'));
-    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-11-01T05:00Z', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 0 });
-    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 1, err: expect.stringContaining('that hold at 2026-12-01T06:00:00Z by what is on record') });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-11-01T05:00Z', '--by', 'nfx', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 0 });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--by', 'nfx', '--reason', 'agreed'], nowMs)).toMatchObject({ code: 1, err: expect.stringContaining('that hold at 2026-12-01T06:00:00Z by what is on record') });
     const amended = await statement([], nowMs);
     write(text);
     expect((await run(['check', '--config', file], { nowMs })).out).toContain('has other terms (contracted) than those of the amendment recorded at 2026-12-10T12:00:00.000Z');
@@ -193,7 +225,7 @@ describe('a change of the configuration', () => {
       expect(again.completeness.at(-1)).toMatch(/^The configuration has other terms \(contracted\) than .* This is by the terms on record\.$/);
     }
     // Back by agreement, from December on.
-    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--reason', 'put back'], nowMs + 3000)).toMatchObject({ code: 0 });
+    expect(await lease(['amend', 'acme-leaseback', '--effective', '2026-12-01T06:00Z', '--by', 'nfx', '--reason', 'put back'], nowMs + 3000)).toMatchObject({ code: 0 });
     expect(await run(['check', '--config', file], { nowMs: nowMs + 4000 })).toMatchObject({ code: 0 });
     expect((await statement([], nowMs + 4000)).contracted).toBe('12 PH/s');
   });

@@ -101,9 +101,9 @@ async function done(...args: readonly string[]): Promise<string> {
 
 const SCENARIOS: readonly (readonly [name: string, events: readonly (readonly string[])[], signed: boolean])[] = [
   ['nothing else on record', [], false],
-  ['an amendment of later on record', [['amend', '--effective', '2026-02-01T06:00Z', '--reason', 'less from February on']], false],
+  ['an amendment of later on record', [['amend', '--effective', '2026-02-01T06:00Z', '--by', 'nfx', '--reason', 'less from February on']], false],
   ['a termination on record', [['terminate', '--at', '2026-06-01', '--by', 'acme', '--reason', 'sold']], false],
-  ['an amendment of another month that the counterparty has signed, and a termination', [['terminate', '--at', '2026-06-01', '--by', 'acme', '--reason', 'sold'], ['amend', '--effective', '2025-12-01T06:00Z', '--reason', 'found out late']], true],
+  ['an amendment of another month that the counterparty has signed, and a termination', [['terminate', '--at', '2026-06-01', '--by', 'acme', '--reason', 'sold'], ['amend', '--effective', '2025-12-01T06:00Z', '--by', 'nfx', '--reason', 'found out late']], true],
 ];
 
 describe.each(SCENARIOS)('with %s', (name, events, signed) => {
