@@ -13,7 +13,7 @@ import { LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './
 import { leaseSentences, rateText } from './sentences.ts';
 import type { AmendmentNote } from './situation.ts';
 import { digestOf, partyName, type LeaseTerms } from './terms.ts';
-import { placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
+import { dailyValues, placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
 
 const STATEMENT_FORMAT = 'weighbridge-statement/1';
 
@@ -68,6 +68,7 @@ export function draftStatement(input: StatementInput) {
   const { terms, gathered } = input;
   const { days, machines } = gathered;
   const valued = valueLease(terms.lease, days, input.excused, input.carriedIn);
+  const expected = dailyValues(valued.days);
   const { lease } = terms;
   const [first, last] = [days[0], days.at(-1)];
   const down = downtimes(gathered.gaps, machines.stretches, gathered.ended, input.stated, (party) => partyName(terms, party));
@@ -91,8 +92,8 @@ export function draftStatement(input: StatementInput) {
     payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
     components: componentsOf(valued.lines),
     service: valued.service.map(serviceOf),
-    days: valued.days.map((day, index) => dayOf(day, days[index], machines.days[index])),
-    total: totalOf(valued.days, days, machines),
+    days: valued.days.map((day, index) => dayOf(day, expected[index] ?? 0n, days[index], machines.days[index])),
+    total: totalOf(valued.days, expected, days, machines),
     losses: lossesOf(terms, valued.days),
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
     lines: valued.lines.map((line) => lineOf(line, input.prices)),
@@ -155,7 +156,7 @@ function earningOf({ earning, ourWork, allWork, share, reconciliation }: EarnedP
   };
 }
 
-function dayOf(day: DayQuantities, measured: LeaseDay | undefined, machines: MachineDay | undefined) {
+function dayOf(day: DayQuantities, expected: bigint, measured: LeaseDay | undefined, machines: MachineDay | undefined) {
   return {
     date: day.date,
     hours: decimalText(exact(BigInt(day.toMs - day.fromMs), 3_600_000n), 4),
@@ -172,7 +173,7 @@ function dayOf(day: DayQuantities, measured: LeaseDay | undefined, machines: Mac
     ...(measured?.answers ?? NO_ANSWERS),
     ...availabilityOf(machines === undefined ? [] : [machines]),
     losses: Object.fromEntries(LOSS_CAUSES.map((cause) => [cause, quantity(day.losses[cause])])),
-    expected: minorText(floor(exact(day.worth, 10n ** 9n)), placesOf('BTC')),
+    expected: minorText(expected, placesOf('BTC')),
     curtailedHours: decimalText(exact(BigInt(day.curtailedMs), 3_600_000n), 4),
     suspendedHours: decimalText(exact(BigInt(day.suspendedMs), 3_600_000n), 4),
     observedHours: decimalText(exact(BigInt(Math.round(day.observedMs)), 3_600_000n), 4),
@@ -190,7 +191,7 @@ function ratioText(settled: Exact, owed: Exact): string | null {
   return owed.numerator === 0n ? null : decimalText(over(settled, owed), 6);
 }
 
-function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[], machines: Machines) {
+function totalOf(days: readonly DayQuantities[], expected: readonly bigint[], measured: readonly LeaseDay[], machines: Machines) {
   const sum = (of: (day: DayQuantities) => Exact): Exact => total(days.map(of));
   const shares = new Map<number, number>();
   for (const day of measured) for (const [exponent, n] of day.shares) shares.set(exponent, (shares.get(exponent) ?? 0) + n);
@@ -209,7 +210,7 @@ function totalOf(days: readonly DayQuantities[], measured: readonly LeaseDay[], 
     shares: sharesOf(shares),
     ...answersOf(measured),
     ...availabilityOf(machines.days),
-    expected: minorText(floor(exact(days.reduce((worth, day) => worth + day.worth, 0n), 10n ** 9n)), placesOf('BTC')),
+    expected: minorText(expected.reduce((a, b) => a + b, 0n), placesOf('BTC')),
     curtailedHours: hoursText(days.reduce((ms, { curtailedMs }) => ms + curtailedMs, 0)),
     suspendedHours: hoursText(days.reduce((ms, { suspendedMs }) => ms + suspendedMs, 0)),
     observedHours: hoursText(Math.round(days.reduce((ms, { observedMs }) => ms + observedMs, 0))),

@@ -79,8 +79,8 @@ export function sharesEarnings({ rent }: LeaseConfig): boolean {
   return rent.some(({ of }) => of === 'earnings');
 }
 
-/** Nano-satoshi of each day, such that the days up to any one add up to the exact sum rounded down. */
-function dailyValues(days: readonly DayQuantities[]): bigint[] {
+/** Expected worth of each day in nano-satoshi, such that the days up to any one add up to the exact sum rounded down. */
+export function dailyValues(days: readonly DayQuantities[]): bigint[] {
   const nano = 10n ** 9n;
   let exactSum = 0n;
   return days.map(({ worth }) => {

@@ -91,6 +91,10 @@ describe('a draft', () => {
     }
     for (const currency of ['USD', 'BTC']) expect(total(statement.entries.filter((entry) => entry.currency === currency).map(({ amount }) => decimal(amount))).numerator).toBe(0n);
     expect(Number(decimalText(total(statement.days.map(({ delivered }) => decimal(delivered))), 3))).toBeCloseTo(Number(statement.total.delivered), 3);
+    // The value of a day is one figure, wherever it stands, and the days add up to the last digit.
+    expect(statement.days.map(({ expected }) => expected)).toEqual(statement.lines.filter(({ component }) => component === 'revenueShare').map(({ quantity }) => quantity));
+    expect(decimalText(total(statement.days.map(({ expected }) => decimal(expected))), 17)).toBe(statement.total.expected);
+    expect(statement.total.expected).toBe(statement.value.amount);
     const share = Number(statement.components[1]?.amount) / Number(statement.value.amount);
     expect(share).toBeCloseTo(0.35 * 0.99, 10);
   });
