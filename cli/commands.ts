@@ -179,7 +179,7 @@ export const COMMANDS: readonly Command[] = [
       from: { ...RANGE['from']!, help: 'With curtail and suspend: from when no hash rate is owed. In UTC unless it says otherwise.' },
       to: { ...RANGE['to']!, help: 'With curtail and suspend: until when.' },
       at: { type: 'string', value: 'TIME', help: 'With terminate: the end.' },
-      effective: { type: 'string', value: 'TIME', help: 'With amend: from when the terms hold that the configuration has now; the beginning of a month where the lease is.' },
+      effective: { type: 'string', value: 'TIME', help: 'With amend: from when the terms hold that the configuration has now; a midnight where the lease is.' },
       by: { type: 'string', value: 'PARTY', help: 'Who states or asks for it: a party of the lease.' },
       reason: { type: 'string', value: 'TEXT', help: 'Why.' },
       document: { type: 'string', value: 'FILE', help: 'A document that shows it; its name and digest are recorded.' },

@@ -79,12 +79,16 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
   refuseStranger(by, terms);
   const { timezone, term } = terms.lease;
   const date = dateAt(fromMs, timezone);
-  if (!date.endsWith('-01') || midnightMs(date, timezone) !== fromMs) {
-    throw new CommandError(`--effective must be the beginning of a month in ${timezone}, such as ${isoTime(midnightMs(`${date.slice(0, 8)}01`, timezone))}: a statement settles a month by one set of terms.`);
+  if (midnightMs(date, timezone) !== fromMs) {
+    throw new CommandError(`--effective must be a midnight in ${timezone}, such as ${isoTime(midnightMs(date, timezone))}: a day has one price, one value and one set of terms.`);
   }
   if (fromMs >= term.toMs) throw new CommandError(`${terms.id} ends before, at ${isoTime(term.toMs)}.`);
   const held = agreedTerms(leaseHistory(dataDir), terms.id, fromMs);
   if (held === undefined) throw new CommandError(`No terms of ${terms.id} are in the journal yet: what the configuration says will hold from the start on, and needs no amendment.`);
+  const before = held.terms.lease;
+  if (!date.endsWith('-01') && (before.timezone !== timezone || before.term.from !== term.from || before.term.toMs <= fromMs)) {
+    throw new CommandError(`Another time zone, another beginning of the term, or a term that goes on after its end must hold from the beginning of a month, such as ${isoTime(midnightMs(`${date.slice(0, 8)}01`, timezone))}.`);
+  }
   if (canonicalJson(held.terms) === canonicalJson(terms)) throw new CommandError(`The configuration has the terms of ${terms.id} that hold at ${isoTime(fromMs)} by what is on record: change them there first.`);
   return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
 }

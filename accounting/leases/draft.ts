@@ -20,7 +20,7 @@ import { readingsOf, unmetered } from './meters.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { retroactiveChanges } from './retroactive.ts';
-import { amendmentsWithin, isSigned, noteOf, situationBy, situationOf, type Situation } from './situation.ts';
+import { amendmentsWithin, isSigned, noteOf, partsOf, situationBy, situationOf, type Situation, type TermsPart } from './situation.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
 import { sharesEarnings } from './valuation.ts';
@@ -49,7 +49,7 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const history = leaseHistory(config.data);
   const zone = (agreedTerms(history, query.lease, query.nowMs)?.terms ?? configured).lease.timezone;
   const { fromMs, toMs } = periodSpan(query.period, zone);
-  const situation = (leftOut: readonly LeaseEvent[]): Situation => situationOf(history, query.lease, toMs, leftOut) ?? situationBy(configured, history, leftOut);
+  const situation = (leftOut: readonly LeaseEvent[]): Situation => situationOf(history, query.lease, { fromMs, toMs }, leftOut) ?? situationBy(configured, history, leftOut);
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
   const drafted = await draftBy(situation([]), config, query, book, issued, [...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
@@ -63,31 +63,33 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   };
 }
 
-/** The statement by one contract and what was stated. */
-async function draftBy({ terms, stated: all }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
-  const period = daysOf(terms.lease, query);
+/** The statement by the contract, part by part, and what was stated. */
+async function draftBy({ terms: last, parts: all, stated: everStated }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
+  const period = daysOf(last.lease, query);
   if ('refused' in period) return period;
   const { days, cut } = period;
   const endMs = days.at(-1)?.toMs ?? 0;
   // Those of earlier periods of the year use up its cap.
-  const stated = all.filter(({ fromMs }) => fromMs < endMs);
+  const stated = everStated.filter(({ fromMs }) => fromMs < endMs);
+  const parts = partsOf(all, days);
+  const terms = parts.at(-1)?.terms ?? last;
   const prices = pricesOf(config, days);
   if ('refused' in prices) return prices;
-  const { rows: inventory, digest: inventoryDigest } = inventoryOf(config, terms.lease);
+  const { rows: inventory, digest: inventoryDigest } = inventoryOf(config, parts);
   const earnings = importedEarnings(config.data);
-  const excused = excusedBy(terms.lease, stated);
-  const meters = terms.lease.rent.flatMap(({ metered }) => metered ?? []);
+  const excused = excusedIn(parts, stated);
+  const meters = [...new Set(parts.flatMap((part) => part.terms.lease.rent.flatMap(({ metered }) => metered ?? [])))];
   const beginMs = days[0]?.fromMs ?? 0;
   const readings = readingsOf(config.data, meters, beginMs, endMs);
   const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings, readings });
   const before = previousOf(issued, query.period);
   return draftStatement({
-    terms, period: query.period, gathered, inventoryDigest, stated, excused,
+    terms, parts, period: query.period, gathered, inventoryDigest, stated, excused,
     carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
     opening: before?.issued.statement.balance ?? [],
     payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(terms.lease, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
+    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
   });
 }
 
@@ -104,18 +106,37 @@ function lateTerms({ terms: written }: LeaseHistory, { id, lease }: LeaseTerms, 
 }
 
 /** What the reader must know of earnings: those that are missing where they are shared, and what reconciling them found. */
-function earningNotes(lease: LeaseConfig, days: readonly LocalDay[], earnings: readonly Earning[], earned: readonly EarnedPart[]): string[] {
+function earningNotes(parts: readonly TermsPart[], days: readonly LocalDay[], earnings: readonly Earning[], earned: readonly EarnedPart[]): string[] {
   const pools = new Set(earned.map(({ earning }) => earning.pool));
   const ours = earnings.filter(({ pool }) => pools.has(pool));
   const findings = earned.flatMap(({ earning, reconciliation }) => reconciliation.findings.map((finding) => `${earning.pool}, payout ${earning.payoutId}: ${finding}`));
-  return [...(sharesEarnings(lease) ? uncovered(days, ours) : []), ...findings];
+  return [...(parts.some(({ terms }) => sharesEarnings(terms.lease)) ? uncovered(days, ours) : []), ...findings];
 }
 
-/** Rows under the lease, and what the whole file was when they were read. */
-function inventoryOf({ inventory: file }: Config, lease: LeaseConfig): { readonly rows: readonly InventoryRow[] | undefined; readonly digest: string } {
+/** Rows under the lease, for as long as its terms take them, and what the whole file was when they were read. */
+function inventoryOf({ inventory: file }: Config, parts: readonly TermsPart[]): { readonly rows: readonly InventoryRow[] | undefined; readonly digest: string } {
   if (file === undefined) return { rows: undefined, digest: '' };
   const text = readFileSync(file, 'utf8');
-  return { rows: parseInventory(text).rows.filter((row) => isUnder(lease, row)), digest: createHash('sha256').update(text).digest('hex') };
+  const rows = parseInventory(text).rows.flatMap((row): InventoryRow[] => {
+    const under = parts.map(({ terms }) => isUnder(terms.lease, row));
+    if (!under.includes(false)) return [row];
+    const spans = parts.flatMap((_, index) => (under[index] === true ? [partSpan(parts, index)] : []));
+    return spans.map(({ fromMs, toMs }) => ({ ...row, fromMs: Math.max(row.fromMs, fromMs), toMs: Math.min(row.toMs, toMs) })).filter(({ fromMs, toMs }) => fromMs < toMs);
+  });
+  return { rows, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+/** The time of a part; the first and the last have no end of their own. */
+function partSpan(parts: readonly TermsPart[], index: number): Span {
+  return { fromMs: index === 0 ? -Infinity : (parts[index]?.fromMs ?? 0), toMs: parts[index + 1]?.fromMs ?? Infinity };
+}
+
+/** What of the stated times excuses, in each part by its own terms. */
+export function excusedIn(parts: readonly TermsPart[], stated: readonly Stated[]): ExcusedTime {
+  const each = parts.map(({ terms }, index) => ({ excused: excusedBy(terms.lease, stated), part: partSpan(parts, index) }));
+  const cut = (what: keyof ExcusedTime): Span[] => each.flatMap(({ excused, part }) =>
+    excused[what].map(({ fromMs, toMs }) => ({ fromMs: Math.max(fromMs, part.fromMs), toMs: Math.min(toMs, part.toMs) })).filter(({ fromMs, toMs }) => fromMs < toMs));
+  return { curtailed: cut('curtailed'), beyondCap: cut('beyondCap'), suspended: cut('suspended') };
 }
 
 /** What of the stated times excuses under this lease. Suspension needs no clause: both sides have agreed to it. */

@@ -1,10 +1,10 @@
 /** Whether a statement's contract, its period, the hours it excuses and its amendments are those that were on record when it was issued. */
-import { periodDates } from '../../config/calendar.ts';
+import { dateAt, periodDates } from '../../config/calendar.ts';
 import { daysOf, periodSpan } from './draft.ts';
 import { eventsOf, type LeaseHistory } from './history.ts';
 import type { IssuedStatement } from './issue.ts';
 import { rateText } from './sentences.ts';
-import { amendmentsWithin, noteOf, situationOf, type AmendmentNote, type Situation } from './situation.ts';
+import { amendmentsWithin, noteOf, partsOf, situationOf, type AmendmentNote, type Situation } from './situation.ts';
 import type { LeaseTerms } from './terms.ts';
 import { canonicalJson, digestOf } from './terms.ts';
 import type { Finding } from './verify.ts';
@@ -20,20 +20,19 @@ export function recordFindings({ statement }: IssuedStatement, whole: LeaseHisto
   const issuedMs = Date.parse(issuedAt);
   const known: LeaseHistory = { terms: whole.terms.filter(({ recorded_ms }) => recorded_ms <= issuedMs), events: whole.events.filter(({ recorded_ms }) => recorded_ms <= issuedMs) };
   const { fromMs, toMs } = periodSpan(period.name, period.timezone);
-  const situation = periodDates(period.name) === undefined ? undefined : situationOf(known, lease, toMs);
+  const situation = periodDates(period.name) === undefined ? undefined : situationOf(known, lease, { fromMs, toMs });
   if (situation === undefined) return [{ ok: false, sentence: `The ${records} hold no terms of ${lease} for ${period.name} from before it was issued: nothing shows that its terms were agreed.` }];
   const amendments = amendmentsWithin(eventsOf(known, lease), fromMs, toMs).map((event) => noteOf(event, false));
   const later = amendmentsWithin(eventsOf(whole, lease), fromMs, toMs).filter(({ recorded_ms }) => recorded_ms > issuedMs);
   return [
-    termsFinding(statement.contract, situation),
-    ...periodFindings(statement, situation, issuedMs),
+    ...termsFindings(statement, situation, issuedMs),
     ...statedFindings(statement, situation, records),
     ...amendmentFindings(statement.amendments, amendments, records),
     ...later.map((event) => ({ ok: true, sentence: `An ${event.event === 'amendment' ? 'amendment' : `amendment (${event.event})`} recorded at ${iso(event.recorded_ms)}, after it was issued, reaches its period: a correction shows both results.` })),
   ];
 }
 
-function termsFinding(contract: LeaseTerms, { terms, agreed }: Situation): Finding {
+function termsFinding(contract: LeaseTerms, terms: LeaseTerms, agreed: Situation['agreed']): Finding {
   const amendment = agreed?.amendment;
   const recorded = iso(agreed?.recordedMs ?? 0);
   const unlike = differences('', contract, terms);
@@ -68,12 +67,21 @@ function valueText(name: string, value: unknown): string {
   return text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text;
 }
 
-/** The days that the terms on record make of the period. */
-function periodFindings({ period }: IssuedStatement['statement'], { terms }: Situation, issuedMs: number): Finding[] {
+/** The contract and its parts, and the days that the terms on record make of the period. */
+function termsFindings({ contract, parts, period }: IssuedStatement['statement'], { terms, parts: all, agreed }: Situation, issuedMs: number): Finding[] {
   const found = daysOf(terms.lease, { lease: terms.id, period: period.name, nowMs: issuedMs });
-  if ('refused' in found) return [{ ok: false, sentence: `By the terms on record ${found.refused}.` }];
+  const recorded = 'refused' in found ? [] : partsOf(all, found.days);
+  const finding = termsFinding(contract, recorded.at(-1)?.terms ?? terms, agreed);
+  const [stated, held] = [parts.map(({ from }) => from), recorded.length < 2 ? [] : recorded.map((part) => dateAt(part.fromMs, part.terms.lease.timezone))];
+  const changes = (dates: readonly string[]): string => (dates.length === 0 ? 'one set of terms' : `terms from ${dates.join(' and from ')}`);
+  const cut = stated.join() === held.join() ? [] : [{ ok: false, sentence: `It settles the period by ${changes(stated)}, and on record are ${changes(held)}.` }];
+  const earlier = cut.length > 0 ? [] : parts.flatMap((part, index): Finding[] => {
+    const unlike = differences('', part.contract, recorded[index]?.terms);
+    return unlike.length === 0 ? [] : [{ ok: false, sentence: `Its terms from ${part.from} are not those on record: ${unlike.slice(0, NAMED_MAX).join('; ')}.` }];
+  });
+  if ('refused' in found) return [finding, { ok: false, sentence: `By the terms on record ${found.refused}.` }];
   const [from, to] = [iso(found.days[0]?.fromMs ?? 0), iso(found.days.at(-1)?.toMs ?? 0)];
-  return period.from === from && period.to === to ? [] : [{ ok: false, sentence: `It is from ${period.from} to ${period.to}, and by the terms on record ${period.name} is from ${from} to ${to}.` }];
+  return [finding, ...cut, ...earlier, ...(period.from === from && period.to === to ? [] : [{ ok: false, sentence: `It is from ${period.from} to ${period.to}, and by the terms on record ${period.name} is from ${from} to ${to}.` }])];
 }
 
 /** Without a record of what excuses hours, the figures would rest on the statement's own word for it. */

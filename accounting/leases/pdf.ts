@@ -119,13 +119,15 @@ function priceText({ unit, unitPrice, currency }: StatementDraft['components'][n
 function performance(document: Document, statement: StatementDraft): void {
   heading(document, 'Delivery');
   const { total, service, losses } = statement;
-  const [measure] = service;
+  // One for the period, or for each part of it by its own terms; those of single days stand in the file.
+  const measures = service.length === 1 ? service : service.filter(({ date }) => date.includes(' to '));
   const lost = losses.filter(({ terahashDays }) => Number(terahashDays) > 0).map(({ cause, bearer, terahashDays }) => `${quantity(terahashDays, 2)} TH-days ${LOSS_WORDS[cause] ?? cause} (borne by ${name(statement, bearer)})`);
   const { availability, machineHours, curtailedHours, suspendedHours } = total;
   const excused = [[curtailedHours, 'curtailed'], [suspendedHours, 'suspended']].filter(([hours]) => Number(hours) > 0).map(([hours = '', what = '']) => `${quantity(hours, 2)} hours were ${what}`);
   const lines = [
     `Delivered ${quantity(total.delivered, 1)} of ${quantity(total.owed, 1)} TH-days owed, between ${quantity(total.deliveredLow, 1)} and ${quantity(total.deliveredHigh, 1)} with 95 % confidence, from ${quantity(String(total.shares), 0)} shares; the pool credited ${quantity(total.credited, 1)}.`,
-    ...(service.length === 1 && measure !== undefined ? [`Delivery ratio ${percent(measure.ratio)} against a target of ${percent(measure.target)}. Chance excuses ${percent(measure.noise)}; beyond that ${quantity(measure.shortfallBeyondNoise, 1)} TH-days are missing, ${quantity(measure.pointsBelowTarget, 2)} percentage points.`] : []),
+    ...measures.map(({ date, ratio, target, noise, shortfallBeyondNoise, pointsBelowTarget }) =>
+      `${service.length === 1 ? '' : `${date}: `}Delivery ratio ${percent(ratio)} against a target of ${percent(target)}. Chance excuses ${percent(noise)}; beyond that ${quantity(shortfallBeyondNoise, 1)} TH-days are missing, ${quantity(pointsBelowTarget, 2)} percentage points.`),
     ...(availability === null ? [] : [`Machines reached half of their plate in ${percent(availability)} of ${quantity(String(machineHours), 0)} machine-hours.`]),
     ...(excused.length === 0 ? [] : [`${excused.join(' and ')}.`]),
     ...(lost.length > 0 ? [`Delivered and lost on the way: ${lost.join('; ')}.`] : []),

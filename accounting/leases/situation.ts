@@ -1,13 +1,23 @@
 /** What holds of a lease for a period: its contract and the stated times; and what would hold without amendments that nobody has signed. */
+import type { LocalDay } from '../../config/calendar.ts';
 import { agreedTerms, type Agreed } from './agreed.ts';
 import { countersignatures } from './agreement.ts';
-import type { Statement as Stated } from './excused.ts';
+import type { Span, Statement as Stated } from './excused.ts';
 import { eventsOf, isRetroactive, statedTimes, withTermination, type LeaseEvent, type LeaseHistory } from './history.ts';
 import type { IssuedFile } from './issue.ts';
-import type { LeaseTerms } from './terms.ts';
+import { canonicalJson, type LeaseTerms } from './terms.ts';
+
+/** Terms that hold from a local midnight on, to the next part or the end of the period. */
+export interface TermsPart {
+  readonly fromMs: number;
+  readonly terms: LeaseTerms;
+}
 
 export interface Situation {
+  /** Those at the end of the period. */
   readonly terms: LeaseTerms;
+  /** All that hold in the period, in order; mostly one. */
+  readonly parts: readonly TermsPart[];
   /** All that was stated of the lease. */
   readonly stated: readonly Stated[];
   /** The record that the terms rest on; undefined where there is none. */
@@ -30,18 +40,33 @@ export interface AmendmentNote {
 /**
  * By what is on record alone; undefined where no terms of the lease are.
  *
- * @param toMs End of the period, before the term cuts it.
+ * @param period Before the term cuts it.
  * @param leftOut Events that are taken not to have been.
  */
-export function situationOf(history: LeaseHistory, lease: string, toMs: number, leftOut: readonly LeaseEvent[] = []): Situation | undefined {
+export function situationOf(history: LeaseHistory, lease: string, { fromMs, toMs }: Span, leftOut: readonly LeaseEvent[] = []): Situation | undefined {
   const agreed = agreedTerms(history, lease, toMs - 1, leftOut);
-  return agreed === undefined ? undefined : { ...situationBy(agreed.terms, history, leftOut), agreed };
+  if (agreed === undefined) return undefined;
+  const changes = eventsOf(history, lease).filter((event) => event.event === 'amendment' && !leftOut.includes(event) && event.from_ms > fromMs && event.from_ms < toMs);
+  const starts = [fromMs, ...new Set(changes.map(({ from_ms }) => from_ms).toSorted((a, b) => a - b))];
+  const all = starts.map((startMs, index): TermsPart => {
+    const { terms } = agreedTerms(history, lease, (starts[index + 1] ?? toMs) - 1, leftOut) ?? agreed;
+    return { fromMs: startMs, terms: situationBy(terms, history, leftOut).terms };
+  });
+  const parts = all.filter(({ terms }, index) => index === 0 || canonicalJson(terms) !== canonicalJson(all[index - 1]?.terms));
+  return { ...situationBy(agreed.terms, history, leftOut), parts, agreed };
+}
+
+/** The parts that hold for some of the days, with how many. */
+export function partsOf(parts: readonly TermsPart[], days: readonly LocalDay[]): (TermsPart & { readonly days: number })[] {
+  const counted = parts.map((part, index) => ({ ...part, days: days.filter(({ fromMs }) => (index === 0 || fromMs >= part.fromMs) && fromMs < (parts[index + 1]?.fromMs ?? Infinity)).length }));
+  return counted.filter(({ days: count }) => count > 0);
 }
 
 /** The same with terms that come from elsewhere. */
 export function situationBy(terms: LeaseTerms, history: LeaseHistory, leftOut: readonly LeaseEvent[] = []): Situation {
   const events = eventsOf(history, terms.id).filter((event) => !leftOut.includes(event));
-  return { terms: { ...terms, lease: withTermination(terms.lease, events) }, stated: statedTimes(events), agreed: undefined };
+  const cut = { ...terms, lease: withTermination(terms.lease, events) };
+  return { terms: cut, parts: [{ fromMs: 0, terms: cut }], stated: statedTimes(events), agreed: undefined };
 }
 
 /** Amendments of the past that touch [fromMs, toMs). */

@@ -1,4 +1,5 @@
 /** A statement as a document: figures as decimal text in a fixed order, so that the same input gives the same bytes. */
+import { dateAt } from '../../config/calendar.ts';
 import { estimate } from '../estimate.ts';
 import { DAY_MS } from '../rows.ts';
 import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
@@ -11,9 +12,9 @@ import { minorOf, type Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
 import { LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
-import type { AmendmentNote } from './situation.ts';
+import type { AmendmentNote, TermsPart } from './situation.ts';
 import { digestOf, partyName, type LeaseTerms } from './terms.ts';
-import { dailyValues, placesOf, valueLease, type Line, type Valuation } from './valuation.ts';
+import { dailyValues, placesOf, valueParts, type Line, type Valuation } from './valuation.ts';
 
 const STATEMENT_FORMAT = 'weighbridge-statement/1';
 
@@ -21,7 +22,10 @@ const STATEMENT_FORMAT = 'weighbridge-statement/1';
 const QUANTITY_PLACES = 6;
 
 export interface StatementInput {
+  /** Those at the end of the period. */
   readonly terms: LeaseTerms;
+  /** Where they change within the period, all of them in order, and for how many of the days each holds. Left out: `terms` for all days. */
+  readonly parts?: readonly (TermsPart & { readonly days: number })[];
   /** What the ledger says of the days. */
   readonly gathered: Gathered;
   /** As asked for: `2026-11`. */
@@ -67,8 +71,9 @@ export interface Balance {
 export function draftStatement(input: StatementInput) {
   const { terms, gathered } = input;
   const { days, machines } = gathered;
-  const valued = valueLease(terms.lease, days, input.excused, input.carriedIn);
-  const expected = dailyValues(valued.days);
+  const parts = input.parts ?? [{ fromMs: days[0]?.fromMs ?? 0, terms, days: days.length }];
+  const valued = valueParts(parts.map((part) => ({ lease: part.terms.lease, days: part.days })), days, input.excused, input.carriedIn);
+  const expected = expectedOf(parts, valued.days);
   const { lease } = terms;
   const [first, last] = [days[0], days.at(-1)];
   const down = downtimes(gathered.gaps, machines.stretches, gathered.ended, input.stated, (party) => partyName(terms, party));
@@ -80,13 +85,14 @@ export function draftStatement(input: StatementInput) {
     lease: terms.id,
     kind: lease.kind,
     contractRef: lease.contractRef ?? '',
-    parties: Object.entries(terms.parties).map(([id, party]) => ({ id, name: party.name, address: party.address ?? '', taxId: party.taxId ?? '', roles: rolesOf(lease, id) })),
+    parties: Object.entries(Object.assign({}, ...parts.map((part) => part.terms.parties)) as LeaseTerms['parties']).map(([id, party]) => ({ id, name: party.name, address: party.address ?? '', taxId: party.taxId ?? '', roles: rolesOf(lease, id) })),
     period: { name: input.period, from: iso(first?.fromMs ?? 0), to: iso(last?.toMs ?? 0), timezone: lease.timezone, days: days.length },
-    contracted: rateText(lease.contracted),
-    termsDigest: digestOf(terms),
+    contracted: parts.map((part, index) => `${index === 0 ? '' : `from ${partDate(part)} `}${rateText(part.terms.lease.contracted)}`).join(', '),
+    termsDigest: digestOf(parts.length === 1 ? terms : parts.map((part) => ({ from: partDate(part), terms: part.terms }))),
     inventoryDigest: input.inventoryDigest,
-    terms: leaseSentences(terms),
+    terms: parts.length === 1 ? leaseSentences(terms) : parts.flatMap((part) => [`From ${partDate(part)}:`, ...leaseSentences(part.terms)]),
     contract: terms,
+    parts: parts.length === 1 ? [] : parts.map((part) => ({ from: partDate(part), termsDigest: digestOf(part.terms), contract: part.terms })),
     netDue: valued.net.map(({ payer, payee, currency, amount }) => ({ payer, payee, currency, amount: minorText(amount, placesOf(currency)) })),
     balance: balanceOf(valued.net, input.opening, input.payments),
     payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
@@ -94,7 +100,7 @@ export function draftStatement(input: StatementInput) {
     service: valued.service.map(serviceOf),
     days: valued.days.map((day, index) => dayOf(day, expected[index] ?? 0n, days[index], machines.days[index])),
     total: totalOf(valued.days, expected, days, machines),
-    losses: lossesOf(terms, valued.days),
+    losses: lossesOf(parts, valued.days),
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
     lines: valued.lines.map((line) => lineOf(line, input.prices)),
     entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
@@ -251,8 +257,27 @@ function serviceOf({ date, target, ratio, noise, shortfall, points, credit }: Va
   };
 }
 
-function lossesOf({ lease }: LeaseTerms, days: readonly DayQuantities[]) {
-  return LOSS_CAUSES.map((cause) => ({ cause, bearer: lease[lease.lossBorneBy[cause]], terahashDays: quantity(total(days.map((day) => day.losses[cause]))) }));
+/** Expected worth of each day, rounded part by part as the lines are. */
+function expectedOf(parts: NonNullable<StatementInput['parts']>, days: readonly DayQuantities[]): bigint[] {
+  let first = 0;
+  return parts.flatMap((part) => dailyValues(days.slice(first, (first += part.days))));
+}
+
+/** One row for each cause and whose loss it is. */
+function lossesOf(parts: NonNullable<StatementInput['parts']>, days: readonly DayQuantities[]) {
+  const leases = parts.flatMap((part) => Array.from({ length: part.days }, () => part.terms.lease));
+  return LOSS_CAUSES.flatMap((cause) => {
+    const bearers = new Set(leases.map((lease) => lease[lease.lossBorneBy[cause]]));
+    return [...bearers].map((bearer) => {
+      const borne = days.filter((_, index) => leases[index]?.[leases[index].lossBorneBy[cause]] === bearer);
+      return { cause, bearer, terahashDays: quantity(total(borne.map((day) => day.losses[cause]))) };
+    });
+  });
+}
+
+/** The local day from which a part holds. */
+function partDate({ fromMs, terms }: TermsPart): string {
+  return dateAt(fromMs, terms.lease.timezone);
 }
 
 function lineOf(line: Line, prices: readonly DayPrice[]) {

@@ -74,6 +74,40 @@ export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excuse
   return { days: counted.days, lines, service, entries: entriesOf(lease, lines, value), net: netOf(lines), value, carriedOut: counted.carriedOut };
 }
 
+/**
+ * Values days whose terms change from one to the next: each part is settled by its own terms, as if it were a period of its own.
+ * What one part carries over is what the next begins with.
+ *
+ * @param parts Leases one after the other, and how many of the days each of them holds for.
+ */
+export function valueParts(parts: readonly { readonly lease: LeaseConfig; readonly days: number }[], days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact): Valuation {
+  let [first, carriedOut] = [0, carriedIn];
+  const valued = parts.map(({ lease, days: count }) => {
+    const part = days.slice(first, first + count);
+    first += count;
+    const found = valueLease(lease, part, excused, carriedOut);
+    carriedOut = found.carriedOut;
+    // What is taken over the whole of a part names its days.
+    const name = parts.length === 1 ? '' : `${part[0]?.date ?? ''} to ${part.at(-1)?.date ?? ''}`;
+    const named = <T extends { readonly date: string }>(row: T): T => (row.date === '' ? { ...row, date: name } : row);
+    return { ...found, lines: found.lines.map(named), service: found.service.map(named) };
+  });
+  const lines = valued.flatMap((part) => part.lines);
+  return {
+    days: valued.flatMap((part) => part.days), lines, service: valued.flatMap(({ service }) => service), entries: joinedEntries(valued.flatMap(({ entries }) => entries)),
+    net: netOf(lines), value: valued.reduce((sum, { value }) => sum + value, 0n), carriedOut,
+  };
+}
+
+function joinedEntries(entries: readonly Entry[]): Entry[] {
+  const sums = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = `${entry.currency} ${entry.account}`;
+    sums.set(key, { ...entry, amount: (sums.get(key)?.amount ?? 0n) + entry.amount });
+  }
+  return [...sums.values()].toSorted(byCurrency);
+}
+
 /** Whether shares of the value are shares of what pools paid. */
 export function sharesEarnings({ rent }: LeaseConfig): boolean {
   return rent.some(({ of }) => of === 'earnings');

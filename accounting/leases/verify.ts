@@ -1,12 +1,13 @@
 /** Checks an issued statement: its digest, its signature, the keys up to it, and its place in the chain of its lease. */
-import { localDays } from '../../config/calendar.ts';
+import { localDays, midnightMs } from '../../config/calendar.ts';
 import type { Book } from '../reader.ts';
 import type { Earning } from './earnings.ts';
 import { decimal } from './exact.ts';
-import { excusedBy } from './draft.ts';
+import { excusedIn } from './draft.ts';
 import { gatherLease } from './gathered.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { isSignedBy, keyProblem, type PublicKeyRecord } from './keys.ts';
+import { partsOf } from './situation.ts';
 import { signedBytes, type IssuedStatement } from './issue.ts';
 import { digestOf } from './terms.ts';
 
@@ -75,10 +76,11 @@ export async function verifyFigures({ statement }: IssuedStatement, book: Book, 
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
-  const excused = excusedBy(contract.lease, stated);
+  const parts = partsOf(statement.parts.length === 0 ? [{ fromMs: 0, terms: contract }] : statement.parts.map((part) => ({ fromMs: midnightMs(part.from, period.timezone), terms: part.contract })), days);
+  const excused = excusedIn(parts, stated);
   const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
   const fresh = draftStatement({
-    terms: contract, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
+    terms: contract, parts, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
     prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
   });
   const unlike = [
@@ -103,7 +105,7 @@ function importedAs(row: StatementDraft['earnings'][number]): Earning {
 }
 
 /** What follows from days and lines. */
-const SUMMED = ['netDue', 'components', 'service', 'losses', 'value', 'entries', 'carriedOut', 'termsDigest', 'terms', 'contracted'] as const satisfies readonly (keyof StatementDraft)[];
+const SUMMED = ['netDue', 'components', 'service', 'losses', 'value', 'entries', 'carriedOut', 'termsDigest', 'terms', 'contracted', 'contract', 'parts'] as const satisfies readonly (keyof StatementDraft)[];
 
 /** What the ledger alone decides of a day; what machines are comes from the inventory, whose digest the statement has. */
 function figures(day: StatementDraft['days'][number] | StatementDraft['total'] | undefined): string {

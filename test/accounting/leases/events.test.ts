@@ -140,7 +140,7 @@ describe('what is stated of a lease', () => {
     [['terminate', '--by', 'nfx', '--reason', 'r'], /needs --at/],
     [['amend', '--effective', '2026-12-01T06:00Z', '--reason', 'r'], /needs --by/],
     [['amend', '--effective', '2026-12-01T06:00Z', '--by', 'grid', '--reason', 'r'], /--by grid is not a party of acme-leaseback: there is acme, nfx/],
-    [['amend', '--effective', '2026-11-07', '--by', 'nfx', '--reason', 'r'], /--effective must be the beginning of a month in America\/Chicago, such as 2026-11-01T05:00:00Z/],
+    [['amend', '--effective', '2026-11-07', '--by', 'nfx', '--reason', 'r'], /--effective must be a midnight in America\/Chicago, such as 2026-11-06T06:00:00Z/],
     [['amend', '--effective', '2026-12-01T06:00Z', '--by', 'nfx', '--reason', 'r'], /No terms of acme-leaseback are in the journal yet/],
     [['curtail', '--from', '2026-11-07', '--to', '2026-11-08', '--by', 'nfx', '--reason', 'r', '--document', '/nowhere/x.pdf'], /cannot be read \(ENOENT\)/],
   ])('is refused with a sentence: %j', async ([action = '', ...rest], sentence) => {
