@@ -149,7 +149,9 @@ function figures({ proxy, accountant, totals, restarts }: InstanceStatus): strin
   if (proxy !== undefined) {
     const { journal } = proxy;
     lines.push(`Journal: ${journal.state}, ${bytes(journal.writtenBytes)} written, ${bytes(journal.freeBytes)} free, 99 % of commits within ${quantile(totals.fsync, 0.99)}`);
-    lines.push(`Duplicates: ${count(proxy.measures.duplicateHashes)} hashes remembered`);
+    const { duplicateHashes, furtherPlanes } = proxy.measures;
+    lines.push(`Duplicates: ${count(duplicateHashes)} hashes remembered`);
+    if (furtherPlanes > 0) lines.push(`Prefixes: ${count(furtherPlanes)} more link${furtherPlanes === 1 ? '' : 's'} to each pool, because a pool leaves too few for all machines`);
   }
   if (accountant !== undefined) {
     const lag = accountant.lagBytes === 0 ? 'up to date' : `${bytes(accountant.lagBytes)} (${age(accountant.lagMs)}) behind`;

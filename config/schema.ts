@@ -46,7 +46,7 @@ export const siteSchema = section({
     .optional()
     .describe(
       'Bytes of our prefix and bytes each machine counts through. Left out: 4+4, or what the pools of the site leave room for. ' +
-        'A prefix of one byte serves 256 sessions, two bytes 65536; machines reject more than 8 bytes and old Avalons need 3.',
+        'A prefix of one byte serves 255 sessions a link, two bytes 65280; for more, further links are opened. Machines reject more than 8 bytes and old Avalons need 3.',
     ),
   power: section({
     watts: whole(1, 10_000_000_000).describe('Power that the site draws when all of it runs, at the meter.'),

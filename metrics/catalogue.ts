@@ -144,6 +144,7 @@ export const CATALOGUE = [
   histogram('weighbridge_journal_fsync_seconds', [], 'seconds', 'Time of one group commit of the journal, from write to durable'),
   gauge('weighbridge_journal_waiting_shares', [], 'shares', 'Shares whose machines wait for their record to be durable'),
   gauge('weighbridge_duplicate_hashes', [], 'hashes', 'Counted shares remembered to find duplicates; falls when a block is left behind'),
+  gauge('weighbridge_further_planes', [], 'planes', 'Sets of short prefixes above the first, each with one more link to the pools; 0 unless a pool leaves little room'),
   gauge('weighbridge_journal_writable', [], '0 or 1', 'Whether every proxy process can write its journal; at 0 shares go unjournaled'),
   gauge('weighbridge_journal_free_bytes', [], 'bytes', 'Free space where the journal is written'),
   gauge('weighbridge_journal_corrupt_ranges', [], 'ranges', 'Unreadable ranges found in the journal; anything above 0 needs an audit'),

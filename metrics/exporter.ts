@@ -45,7 +45,7 @@ interface ProxyInput {
     readonly jobAgeMs?: number | undefined;
   }[];
   readonly splits: readonly SplitInput[];
-  readonly measures: { readonly failover: Readonly<Record<string, number>>; readonly duplicateHashes: number };
+  readonly measures: { readonly failover: Readonly<Record<string, number>>; readonly duplicateHashes: number; readonly furtherPlanes: number };
   readonly journal: { readonly state: string; readonly waitingShares: number; readonly freeBytes: number };
 }
 
@@ -143,6 +143,7 @@ function proxyMetrics(scrape: Exposition, proxies: readonly ProxyInput[]): void 
   }
   for (const [pool, sessions] of sumByKey(proxies.map(({ measures }) => measures.failover))) scrape.set('weighbridge_failover_sessions', { pool }, sessions);
   scrape.set('weighbridge_duplicate_hashes', {}, proxies.reduce((sum, { measures }) => sum + measures.duplicateHashes, 0));
+  scrape.set('weighbridge_further_planes', {}, proxies.reduce((sum, { measures }) => sum + measures.furtherPlanes, 0));
   const journals = proxies.map(({ journal }) => journal);
   scrape.set('weighbridge_journal_free_bytes', {}, Math.min(...journals.map(({ freeBytes }) => freeBytes)));
   scrape.set('weighbridge_journal_writable', {}, journals.every(({ state }) => state === 'open') ? 1 : 0);

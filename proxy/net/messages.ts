@@ -72,6 +72,8 @@ export interface ProxySnapshot {
     readonly failover: Readonly<Record<string, number>>;
     /** Hashes of counted shares kept to find duplicates. */
     readonly duplicateHashes: number;
+    /** Planes of short prefixes above the first, each with links of its own. */
+    readonly furtherPlanes: number;
   };
   readonly vitals: VitalsSnapshot;
   readonly journal: {

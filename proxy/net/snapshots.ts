@@ -74,7 +74,7 @@ export function proxySnapshot(
     closes: Object.fromEntries(closes),
     fsync: stats.syncSeconds,
     replies: state.replies.latency.snapshot(),
-    measures: { ...state.measures.snapshot(), reconnects: reconnects(farm), failover, duplicateHashes: state.book.hashes },
+    measures: { ...state.measures.snapshot(), reconnects: reconnects(farm), failover, duplicateHashes: state.book.hashes, furtherPlanes: state.prefixes.furtherPlanes },
     journal: {
       state: stats.state === 'open' ? 'open' : 'failed',
       segment: stats.segment,

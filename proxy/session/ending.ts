@@ -28,7 +28,7 @@ export function endSession(state: FarmState, session: Session, reason: string): 
   rememberWish(state, session);
   if (session.sessionId === '') return;
   state.bySessionId.delete(session.sessionId);
-  state.prefixes.release(session.prefix, state.now.monoMs, session.hadWork ? session.sessionId : undefined);
+  state.prefixes.release(session, state.now.monoMs, session.hadWork ? session.sessionId : undefined);
   const facts = [...sessionFacts(session, state.now.wallMs)];
   endInJournal(state, session, facts, reason);
   if (!mined) return;

@@ -76,9 +76,11 @@ export class Grants {
 
   private givePrefix(session: Session, layout: Layout): boolean {
     const { state } = this;
-    const prefix = state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
-    if (prefix === undefined) return false;
+    const placed = state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
+    if (placed === undefined) return false;
+    const { prefix, plane } = placed;
     session.prefix = prefix;
+    session.plane = plane;
     session.extranonce2Bytes = layout.extranonce2Bytes;
     session.sessionId = makeSessionId(state.run, session.site, prefix, layout.extranonce2Bytes, (bytes) => state.random.bytes(bytes));
     return true;
@@ -107,11 +109,12 @@ export class Grants {
   private resume(session: Session, sessionId: string | undefined): boolean {
     const { state } = this;
     const earlier = this.resumable(session, sessionId);
-    if (earlier === undefined || !state.prefixes.reserve(earlier.prefix, earlier.sessionId)) return false;
+    if (earlier === undefined || !state.prefixes.reserve(earlier, earlier.sessionId)) return false;
     state.resumable.delete(earlier.sessionId);
     state.counters.resumptions += 1;
     session.sessionId = earlier.sessionId;
     session.prefix = earlier.prefix;
+    session.plane = earlier.plane;
     session.extranonce2Bytes = earlier.extranonce2Bytes;
     session.grantedMask ??= earlier.grantedMask;
     session.inherit(earlier);

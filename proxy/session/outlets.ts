@@ -12,6 +12,23 @@ export interface Outlet {
   readonly password: string;
   /** The lease that has it to itself; '' where it is everybody's. */
   readonly lease: string;
+  /** Of the sessions it is for (prefixes.ts). */
+  readonly plane: number;
+}
+
+/** Whose outlet of a pool is meant. A session and an outlet say it of themselves. */
+export interface Holder {
+  /** '' for those of no lease that has links of its own. */
+  readonly lease: string;
+  readonly plane: number;
+}
+
+/** Machines of no such lease, on the first plane: nearly all. */
+export const EVERYBODY: Holder = { lease: '', plane: 0 };
+
+/** A holder as a text, so that sets can have it. */
+export function holderKey({ lease, plane }: Holder): string {
+  return `${lease}\t${plane}`;
 }
 
 /** All the places to deliver to that sessions have needed so far. */
@@ -35,22 +52,28 @@ export class Outlets {
     return terms !== undefined && (terms.link === 'exclusive' || terms.accounts !== undefined);
   }
 
-  /** Its key, where it need not be there. */
-  keyOf(pool: string, lease: string): string {
+  private isOwn(pool: string, lease: string): boolean {
     const terms = lease === '' ? undefined : this.holder.config.leases?.[lease];
-    const own = terms?.link === 'exclusive' || terms?.accounts?.[pool] !== undefined;
-    return own ? `${pool}\t${lease}` : pool;
+    return terms?.link === 'exclusive' || terms?.accounts?.[pool] !== undefined;
   }
 
-  /** The outlet of a pool for the machines of a lease ('' for those of none that has links of its own). */
-  of(pool: string, lease: string): Outlet {
-    const terms = lease === '' ? undefined : this.holder.config.leases?.[lease];
-    const account = terms?.accounts?.[pool];
-    const key = this.keyOf(pool, lease);
+  /** Its key, where it need not be there. */
+  keyOf(pool: string, { lease, plane }: Holder): string {
+    const own = this.isOwn(pool, lease) ? lease : '';
+    if (plane > 0) return `${pool}\t${own}\t${plane}`;
+    return own === '' ? pool : `${pool}\t${own}`;
+  }
+
+  /** The outlet of a pool for the machines of a lease and plane. */
+  of(pool: string, holder: Holder): Outlet {
+    const key = this.keyOf(pool, holder);
     let outlet = this.known.get(key);
     if (outlet === undefined) {
+      const { lease, plane } = holder;
+      const own = this.isOwn(pool, lease);
+      const account = own ? this.holder.config.leases?.[lease]?.accounts?.[pool] : undefined;
       const config = this.holder.config.pools[pool]!;
-      outlet = { key, pool, config, user: account ?? config.user, password: config.password, lease: key === pool ? '' : lease };
+      outlet = { key, pool, config, user: account ?? config.user, password: config.password, lease: own ? lease : '', plane };
       this.known.set(key, outlet);
     }
     return outlet;

@@ -6,7 +6,7 @@ import { expectReturn, fits, layoutOf, layoutOfRoom } from './layouts.ts';
 import type { Link } from './link.ts';
 import { sessionFacts } from './live-facts.ts';
 import { endInJournal, openInJournal } from './opening.ts';
-import type { Outlet } from './outlets.ts';
+import { holderKey, type Outlet } from './outlets.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -42,7 +42,7 @@ export class Placement {
     const order = session.route?.orders[session.part] ?? [];
     const first = (accepts: (link: Link) => boolean): Link | undefined => {
       for (const pool of order) {
-        const links = liveLinks.of(outlets.of(pool, session.lease).key).filter(accepts);
+        const links = liveLinks.of(outlets.of(pool, session).key).filter(accepts);
         if (links.length > 0) return roomiest(session, links, moves);
       }
       return undefined;
@@ -60,7 +60,7 @@ export class Placement {
   /** Nothing can be better: every session is asked each second. */
   private isFirstChoice(session: Session, link: Link): boolean {
     const first = session.route?.orders[session.part]?.[0];
-    return first !== undefined && this.state.outlets.of(first, session.lease).key === link.outlet.key && link.sessions.size <= link.config.aggregation;
+    return first !== undefined && this.state.outlets.keyOf(first, session) === link.outlet.key && link.sessions.size <= link.config.aggregation;
   }
 
   /** Where a session should move to: to any live link from a dead one, up its order only to a pool that has lived a while. */
@@ -68,7 +68,7 @@ export class Placement {
     const { now, config, trust, outlets } = this.state;
     const { link: present } = session;
     // A link that its route does not lead to any more is as good as a dead one, and one of a lease is for its machines alone.
-    const allowed = present !== undefined && session.route?.pools.includes(present.pool) === true && outlets.of(present.pool, session.lease).key === present.outlet.key;
+    const allowed = present !== undefined && session.route?.pools.includes(present.pool) === true && outlets.keyOf(present.pool, session) === present.outlet.key;
     const onLive = allowed && present.state === 'live' && trust.troubleOf(present) === undefined;
     if (onLive && this.isFirstChoice(session, present)) return undefined;
     const takes = (link: Link): boolean => {
@@ -98,21 +98,25 @@ export class Placement {
   private relayout(session: Session, link: Link): boolean {
     const { state } = this;
     const layout = layoutOfRoom(link.extranonce2Bytes);
-    const prefix = layout && state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
-    if (layout === undefined || prefix === undefined) return false;
-    state.prefixes.release(session.prefix, state.now.monoMs, session.hadWork ? session.sessionId : undefined);
+    const placed = layout && state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
+    if (layout === undefined || placed === undefined) return false;
+    const { prefix, plane } = placed;
+    state.prefixes.release(session, state.now.monoMs, session.hadWork ? session.sessionId : undefined);
     const facts = [...sessionFacts(session, state.now.wallMs)];
     endInJournal(state, session, facts, 'extranonce changed');
     session.leaveLink();
     session.number = state.nextSession();
     session.prefix = prefix;
+    session.plane = plane;
     session.extranonce2Bytes = layout.extranonce2Bytes;
     session.forgetJobs();
     session.exponent = undefined;
     openInJournal(state, session);
     state.sink.toSession(session, formatSetExtranonce(Buffer.from(prefix).toString('hex'), layout.extranonce2Bytes));
     session.cleanNext = true;
-    this.delivery.join(link, [session]);
+    // On another plane than before there may be no link yet: it waits for one.
+    const next = this.bestLink(session);
+    if (next !== undefined) this.delivery.join(next, [session]);
     return true;
   }
 
@@ -177,22 +181,24 @@ export class Placement {
   }
 
   /**
-   * Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. Returns the
-   * leases of sessions that have links of their own.
+   * Moves sessions to better links, and finds those that have none a place. Paces the closes that this needs. Returns whose
+   * links, besides everybody's, there are sessions for: `holderKey` of each.
    */
   tick(): ReadonlySet<string> {
     const { state } = this;
     const { closesPerSecond, returnStableMs } = state.config.timeouts;
     this.closeBudget = closesPerSecond;
     const moves: Moves = new Map();
-    const leases = new Set<string>();
+    const holders = new Set<string>();
     for (const session of state.sessions) {
       if (session.leaving && this.closeBudget > 0) {
         this.closeBudget -= 1;
         closeSession(state, session, 'the configuration has no place for it');
       }
       if (session.state !== 'mining') continue;
-      if (session.lease !== '') leases.add(session.lease);
+      // Links of a lease's own need not be to each pool.
+      if (session.lease !== '') holders.add(holderKey(session));
+      if (session.plane > 0) holders.add(holderKey({ lease: '', plane: session.plane }));
       const better = this.betterLink(session, moves);
       if (better !== undefined) this.plan(moves, session, better);
       else if (session.link?.state !== 'live') this.settle(session);
@@ -210,6 +216,6 @@ export class Placement {
       closeSession(state, session, 'its extranonce does not fit the pools left');
     }
     for (const [link, sessions] of moves) this.move(link, sessions);
-    return leases;
+    return holders;
   }
 }

@@ -7,7 +7,7 @@ import { layoutOfRoom } from './layouts.ts';
 import { Link } from './link.ts';
 import type { LinkOwner, NotifyMessage, PendingShare, PoolAnswer } from './link-owner.ts';
 import { linkFact } from './live-facts.ts';
-import type { Outlet } from './outlets.ts';
+import { EVERYBODY, holderKey, type Outlet } from './outlets.ts';
 import type { Placement } from './placement.ts';
 import type { FarmState } from './state.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -73,7 +73,7 @@ export class Pools implements LinkOwner {
   constructor(state: FarmState, parts: PoolParts) {
     this.state = state;
     this.parts = parts;
-    for (const pool of new Set(state.routes.flatMap((route) => route.pools))) this.open(state.outlets.of(pool, ''));
+    for (const pool of new Set(state.routes.flatMap((route) => route.pools))) this.open(state.outlets.of(pool, EVERYBODY));
   }
 
   /** One more place for a link: the last of its outlet, or the first. */
@@ -100,11 +100,11 @@ export class Pools implements LinkOwner {
         for (const { link } of slots) link?.end('no route names the pool any more');
         continue;
       }
-      const next = outlets.of(outlet.pool, outlet.lease);
+      const next = outlets.of(outlet.pool, outlet);
       // A lease that has lost its links keeps these until its machines have left them.
       if (next.key === key && !isDeepStrictEqual(next, outlet)) this.change(slots, next);
     }
-    for (const pool of named) if (!this.slots.has(pool)) this.open(outlets.of(pool, ''));
+    for (const pool of named) if (!this.slots.has(pool)) this.open(outlets.of(pool, EVERYBODY));
     this.dialDue();
   }
 
@@ -176,14 +176,14 @@ export class Pools implements LinkOwner {
     }
   }
 
-  /** Links of a lease are opened when its first machine comes, and closed when it has long had none. */
-  private keepOutlets(leases: ReadonlySet<string>): void {
+  /** Links of a lease or a further plane are opened when its first machine comes, and closed when it has long had none. */
+  private keepOutlets(holders: ReadonlySet<string>): void {
     const { now, outlets } = this.state;
     for (const outlet of outlets.all()) if (!this.slots.has(outlet.key)) this.open(outlet);
     for (const [key, slots] of this.slots) {
       const { outlet } = slots[0]!;
-      if (outlet.lease === '') continue;
-      if (leases.has(outlet.lease)) slots[0]!.neededMono = now.monoMs;
+      if (outlet.lease === '' && outlet.plane === 0) continue;
+      if (holders.has(holderKey(outlet))) slots[0]!.neededMono = now.monoMs;
       if (now.monoMs - slots[0]!.neededMono < SPARE_MS) continue;
       while (slots.length > 0) this.close(slots, 0);
       this.slots.delete(key);

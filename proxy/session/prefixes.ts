@@ -1,6 +1,10 @@
 /**
  * The prefixes of one run by length: a range of its own, that no other living run hands out from, and those of other runs
  * that machines brought back with them.
+ *
+ * When a range is all in use or at rest it is handed out once more, on the next plane. Sessions of two planes may have the same
+ * prefix, so they never share a link: each plane has links of its own to every pool, and on each the pool's own extranonce1.
+ * Of prefixes of four bytes there are so many that one plane does; of one byte there are 255 (docs/decisions, 013).
  */
 import { isOver, PrefixAllocator, type Rest, type RestRule } from '../mining/extranonce.ts';
 
@@ -21,43 +25,72 @@ export function allPrefixes(prefixBytes: number): PrefixRange {
   return { first, count: 2 ** (8 * prefixBytes) - first };
 }
 
+/** With 255 prefixes each this serves 16,000 machines; a stranger who wastes them cannot make us open more links than this to a pool. */
+const PLANES_MAX = 64;
+
+/** A prefix as a session has it. */
+export interface Placed {
+  readonly prefix: Uint8Array;
+  readonly plane: number;
+}
+
 function textOf(prefix: Uint8Array): string {
   return Buffer.from(prefix).toString('hex');
 }
 
 export class Prefixes {
-  private readonly own: ReadonlyMap<number, PrefixAllocator>;
+  private readonly ranges: Readonly<Record<number, PrefixRange>>;
+  /** By length, and of each length by plane: those that have been needed so far. */
+  private readonly own: ReadonlyMap<number, PrefixAllocator[]>;
   private readonly rule: RestRule;
-  /** Of no range of this run: in use here, and at rest in order of release. */
+  /** Of no range of this run, all on the first plane: in use here, and at rest in order of release. */
   private readonly brought = new Set<string>();
   private readonly resting = new Map<string, Rest>();
 
   /** `ranges`: this run's own, by length (1–4 bytes). */
   constructor(ranges: Readonly<Record<number, PrefixRange>>, rule: RestRule) {
+    this.ranges = ranges;
     this.rule = rule;
-    this.own = new Map(Object.entries(ranges).map(([bytes, { first, count }]) => [Number(bytes), new PrefixAllocator(Number(bytes), first, count, rule)]));
+    this.own = new Map(Object.keys(ranges).map((bytes) => [Number(bytes), [this.newPlane(Number(bytes))]]));
   }
 
-  /** A prefix whose rest is over; undefined when there is none. */
-  allocate(prefixBytes: number, monoMs: number): Uint8Array | undefined {
-    return this.own.get(prefixBytes)?.allocate(monoMs);
+  private newPlane(prefixBytes: number): PrefixAllocator {
+    const { first, count } = this.ranges[prefixBytes]!;
+    return new PrefixAllocator(prefixBytes, first, count, this.rule);
   }
 
-  private rangeOf(prefix: Uint8Array): PrefixAllocator | undefined {
-    const range = this.own.get(prefix.length);
+  /** Planes above the first on which prefixes are in use. */
+  get furtherPlanes(): number {
+    return Math.max(0, ...[...this.own.values()].map((planes) => planes.findLastIndex(({ inUse }) => inUse > 0)));
+  }
+
+  /** A prefix whose rest is over, on the lowest plane that has one; undefined when there is none. */
+  allocate(prefixBytes: number, monoMs: number): Placed | undefined {
+    const planes = this.own.get(prefixBytes);
+    if (planes === undefined) return undefined;
+    for (let plane = 0; plane < PLANES_MAX; plane += 1) {
+      const range = (planes[plane] ??= this.newPlane(prefixBytes));
+      const prefix = range.allocate(monoMs);
+      if (prefix !== undefined) return { prefix, plane };
+    }
+    return undefined;
+  }
+
+  private rangeOf({ prefix, plane }: Placed): PrefixAllocator | undefined {
+    const range = this.own.get(prefix.length)?.[plane];
     return range?.owns(prefix) === true ? range : undefined;
   }
 
   /** Gives a resumed session its prefix back; false when somebody has it, or had it since. */
-  reserve(prefix: Uint8Array, sessionId: string): boolean {
-    const range = this.rangeOf(prefix);
-    if (range !== undefined) return range.reserve(prefix, sessionId);
-    return this.take(textOf(prefix), (rest) => rest.owner === sessionId);
+  reserve(placed: Placed, sessionId: string): boolean {
+    const range = this.rangeOf(placed);
+    if (range !== undefined) return range.reserve(placed.prefix, sessionId);
+    return this.take(textOf(placed.prefix), (rest) => rest.owner === sessionId);
   }
 
-  /** Gives a session that was with another run its prefix; false when somebody has it, or it rests from its last use here. */
+  /** Gives a session that was with another run its prefix, on the first plane; false when somebody has it, or it rests from its last use here. */
   bring(prefix: Uint8Array, monoMs: number): boolean {
-    const range = this.rangeOf(prefix);
+    const range = this.rangeOf({ prefix, plane: 0 });
     if (range !== undefined) return range.bring(prefix, monoMs);
     return this.take(textOf(prefix), (rest) => isOver(rest, this.rule, monoMs));
   }
@@ -71,8 +104,9 @@ export class Prefixes {
   }
 
   /** Ends the use of a prefix. `sessionId`: of the session that may have it back; undefined when no job was sent under it. */
-  release(prefix: Uint8Array, monoMs: number, sessionId: string | undefined): void {
-    const range = this.rangeOf(prefix);
+  release(placed: Placed, monoMs: number, sessionId: string | undefined): void {
+    const { prefix } = placed;
+    const range = this.rangeOf(placed);
     if (range !== undefined) {
       range.release(prefix, monoMs, sessionId);
       return;

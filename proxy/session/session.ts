@@ -57,6 +57,8 @@ export class Session {
   subscribedWall = 0;
   userAgent = '';
   prefix: Uint8Array = EMPTY;
+  /** Of its prefix: another session may have the same on another plane, and is never on the same link. */
+  plane = 0;
   extranonce2Bytes = 0;
   /** In order of authorisation; nearly always one. */
   readonly binds: Bind[] = [];

@@ -66,7 +66,7 @@ export class Splitting {
   /** The sessions that are to come to a link which has just had a fresh job of its pool. */
   arrivals(link: Link): Session[] {
     const { liveLinks, trust, outlets } = this.state;
-    const works = (pool: string): boolean => liveLinks.of(outlets.keyOf(pool, link.outlet.lease)).some((one) => trust.troubleOf(one) === undefined);
+    const works = (pool: string): boolean => liveLinks.of(outlets.keyOf(pool, link.outlet)).some((one) => trust.troubleOf(one) === undefined);
     return [...this.byRoute.values()].flatMap((divided) => {
       const part = divided.route.parts.findIndex(({ pools }) => pools.find(works) === link.pool);
       return part === -1 ? [] : this.balance(divided, part, link);
@@ -81,7 +81,7 @@ export class Splitting {
     for (const session of sessions) {
       if (session.route === route && session.state === 'mining') rates.set(session, this.rateOf(session, now.monoMs));
     }
-    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link) && outlets.of(link.pool, session.lease).key === link.outlet.key);
+    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link) && outlets.keyOf(link.pool, session) === link.outlet.key);
     if (moved.length > 0) sink.log('sessions moved to keep a split', { route: route.index, pool: link.pool, sessions: moved.length });
     return moved;
   }

@@ -22,6 +22,6 @@ export function travel(state: FarmState, session: Session, route: Route, leases:
   session.leases = leases;
   session.lease = leases.find((lease) => outlets.hasOwn(lease)) ?? '';
   // So that the ones that stand by are connected too.
-  for (const pool of route.pools) outlets.of(pool, session.lease);
+  for (const pool of route.pools) outlets.of(pool, session);
   if (moved) splitting.placed(session, route);
 }

@@ -54,6 +54,7 @@ const NOT_SHOWN = new Set([
   'weighbridge_split_actual_ratio',
   'weighbridge_split_moves_total',
   'weighbridge_pool_names_refused_total', // Only with identity: passthrough, and the log names them.
+  'weighbridge_further_planes', // Of few farms only; the links themselves are shown.
   'weighbridge_site_power_watts', // Its cost is shown.
 ]);
 

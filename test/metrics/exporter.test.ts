@@ -27,7 +27,7 @@ const QUIET: MetricsInput = {
   workers: undefined,
   accountant: { lagBytes: 0, lagMs: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', series: { delivered: [], worth: [], leaseDelivered: [], leaseWorth: [], credited: [] } },
 };
-const PROXY: Proxy = { sessionsByGroup: {}, links: [], splits: [], measures: { failover: {}, duplicateHashes: 0 }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
+const PROXY: Proxy = { sessionsByGroup: {}, links: [], splits: [], measures: { failover: {}, duplicateHashes: 0, furtherPlanes: 1 }, journal: { state: 'open', waitingShares: 0, freeBytes: 100 } };
 const SERIES: MetricsInput['accountant']['series'] = {
   delivered: [['north', 'acme', 'accepted', 8, 196608.5], ['north', 'acme', 'unknown-job', 2, null]],
   worth: [['north', 'acme', 12.5, 1_700_000_000_250]],
@@ -135,14 +135,14 @@ describe('the exporter', () => {
       sessionsByGroup: { 'north\tacme': 3, '\t': 2 },
       links: [link({ sessions: 6, pending: 3, jobAgeMs: 9000 }), link({ state: 'waiting' })],
       splits: [{ route: 2, moves: 7, parts: [{ pools: ['main', 'spare'], weight: 65, work: 240 }, { pools: ['backup'], weight: 35, work: 60 }] }],
-      measures: { failover: { backup: 2 }, duplicateHashes: 30 },
+      measures: { failover: { backup: 2 }, duplicateHashes: 30, furtherPlanes: 1 },
       journal: { state: 'failed', waitingShares: 4, freeBytes: 77 },
     };
     const second: Proxy = {
       sessionsByGroup: { 'north\tacme': 1 },
       links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling', trouble: 'behind' })],
       splits: [{ route: 2, moves: 1, parts: [{ pools: ['main', 'spare'], weight: 65, work: 400 }, { pools: ['backup'], weight: 35, work: 300 }] }],
-      measures: { failover: { backup: 1 }, duplicateHashes: 12 },
+      measures: { failover: { backup: 1 }, duplicateHashes: 12, furtherPlanes: 1 },
       journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
     };
     const found = await samples({ proxies: [first, second] });
@@ -162,6 +162,7 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_sessions{site="north",lessee="acme"}')).toBe(4);
     expect(found.get('weighbridge_sessions{site="",lessee=""}')).toBe(2);
     expect(found.get('weighbridge_duplicate_hashes')).toBe(42);
+    expect(found.get('weighbridge_further_planes')).toBe(2);
     expect(found.get('weighbridge_journal_writable')).toBe(0);
     expect(found.get('weighbridge_journal_free_bytes')).toBe(77);
     expect(found.get('weighbridge_journal_waiting_shares')).toBe(5);
@@ -200,7 +201,7 @@ describe('the exporter', () => {
     const byName = { proxy: HISTOGRAM };
     const text = await exportMetrics({
       ...QUIET,
-      proxies: [{ ...PROXY, sessionsByGroup: { 'north\tacme': 3 }, links: [link({ jobAgeMs: 1 })], measures: { failover: { main: 1 }, duplicateHashes: 0 } }],
+      proxies: [{ ...PROXY, sessionsByGroup: { 'north\tacme': 3 }, links: [link({ jobAgeMs: 1 })], measures: { failover: { main: 1 }, duplicateHashes: 0, furtherPlanes: 1 } }],
       totals: {
         ...QUIET.totals, closes: { idle: 1 }, reconnects: { main: 1 }, roundTrips: { main: HISTOGRAM }, fsync: HISTOGRAM, replies: HISTOGRAM, fanout: HISTOGRAM,
         redis, cpuSeconds: { proxy: 1.5 }, loops: byName,

@@ -12,7 +12,7 @@ const HISTOGRAM = { bounds: [], counts: [0], sumSeconds: 0 };
 const VITALS = { residentBytes: 0, cpuSeconds: 0, loop: HISTOGRAM };
 const PROXY: ProxySnapshot = {
   process: 'p', pid: 1, version: '0', startedMs: 0, sessions: 0, sessionsByGroup: {}, links: [LINK], splits: [], counters: zeroCounters(), closes: {}, fsync: HISTOGRAM, replies: HISTOGRAM,
-  measures: { roundTrips: {}, fanout: HISTOGRAM, reconnects: {}, failover: {}, duplicateHashes: 0 }, vitals: VITALS,
+  measures: { roundTrips: {}, fanout: HISTOGRAM, reconnects: {}, failover: {}, duplicateHashes: 0, furtherPlanes: 1 }, vitals: VITALS,
   journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 5000 },
 };
 const ACCOUNTANT: AccountantSnapshot = {

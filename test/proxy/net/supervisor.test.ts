@@ -268,7 +268,7 @@ describe('totals over replaced processes', () => {
     closes: connects > 5 ? { idle: 1 } : {},
     fsync: { bounds: [1], counts: [connects, 0], sumSeconds: connects },
     replies: { bounds: [connects], counts: [1, 0], sumSeconds: 1 },
-    measures: { roundTrips: {}, fanout: { bounds: [], counts: [0], sumSeconds: 0 }, reconnects: { main: 1 }, failover: {}, duplicateHashes: 0 },
+    measures: { roundTrips: {}, fanout: { bounds: [], counts: [0], sumSeconds: 0 }, reconnects: { main: 1 }, failover: {}, duplicateHashes: 0, furtherPlanes: 1 },
     vitals: { residentBytes: 0, cpuSeconds: connects / 10, loop: { bounds: [], counts: [0], sumSeconds: 0 } },
     journal: { state: 'open', segment: '', writtenBytes: 0, waitingShares: 0, freeBytes: 0 },
   });

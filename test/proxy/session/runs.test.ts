@@ -48,17 +48,20 @@ describe('prefixes brought from another run', () => {
   it('are had by one session at a time, and never handed out', () => {
     const prefixes = new Prefixes(first.prefixes, { quarantineMs: 1000, oldestWorkMs: () => Infinity });
     const brought = Uint8Array.of(200, 1, 2, 3);
+    const placed = { prefix: brought, plane: 0 };
     expect([prefixes.bring(brought, 0), prefixes.bring(brought, 0)]).toEqual([true, false]);
-    prefixes.release(brought, 0, 'id');
-    expect([prefixes.bring(brought, 999), prefixes.reserve(brought, 'another')]).toEqual([false, false]);
-    expect([prefixes.reserve(brought, 'id'), prefixes.reserve(brought, 'id')]).toEqual([true, false]);
-    prefixes.release(brought, 2000, 'id');
+    prefixes.release(placed, 0, 'id');
+    expect([prefixes.bring(brought, 999), prefixes.reserve(placed, 'another')]).toEqual([false, false]);
+    expect([prefixes.reserve(placed, 'id'), prefixes.reserve(placed, 'id')]).toEqual([true, false]);
+    prefixes.release(placed, 2000, 'id');
     expect(prefixes.bring(brought, 3000)).toBe(true);
-    prefixes.release(brought, 4000, undefined);
+    prefixes.release(placed, 4000, undefined);
     expect(prefixes.bring(brought, 4000)).toBe(true);
-    const own = Array.from({ length: 1000 }, () => Buffer.from(prefixes.allocate(4, 0) ?? []).readUInt32BE());
+    const own = Array.from({ length: 1000 }, () => Buffer.from(prefixes.allocate(4, 0)!.prefix).readUInt32BE());
     expect(Math.max(...own)).toBe(lowestPrefix(4) + 999);
-    expect(prefixes.allocate(4, 0)).toBeUndefined();
+    expect(prefixes.furtherPlanes).toBe(0);
+    expect(prefixes.allocate(4, 0)).toEqual({ prefix: Uint8Array.of(1, 0, 0, 0), plane: 1 });
+    expect(prefixes.furtherPlanes).toBe(1);
   });
 });
 

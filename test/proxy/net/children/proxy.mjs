@@ -24,7 +24,7 @@ function snapshot() {
     closes: { idle: 1 },
     fsync: histogram,
     replies: histogram,
-    measures: { roundTrips: { main: histogram }, fanout: histogram, reconnects: { main: 0 }, failover: {}, duplicateHashes: 0 },
+    measures: { roundTrips: { main: histogram }, fanout: histogram, reconnects: { main: 0 }, failover: {}, duplicateHashes: 0, furtherPlanes: 1 },
     vitals: { residentBytes: 1e8, cpuSeconds: 0.5, loop: histogram },
     journal: { state: 'open', segment: 's', writtenBytes: 1, waitingShares: 0, freeBytes: 1e12 },
   };
