@@ -87,7 +87,7 @@ export function drawView(view: DemoView): string[] {
     '',
     `shares     ${view.verdicts.map(([verdict, n]) => `${verdict} ${count(n)}`).join(', ') || 'none yet'}`,
     `messages   ${trafficText(view)}`,
-    `sessions   ${view.sessions} of ${view.machines}; ${dark}; ${view.badUser} sends bad shares; ${view.blocks} blocks found`,
+    `sessions   ${view.sessions} of ${view.machines}; ${dark}; ${view.badUser} sends bad shares; ${view.blocks} ${view.blocks === 1 ? 'block' : 'blocks'} found`,
     `journal    fsync p99 ${view.fsyncP99Ms === undefined ? '–' : `${view.fsyncP99Ms.toFixed(1)} ms`}, ledger ${view.lagMs === undefined ? '–' : `${(view.lagMs / 1000).toFixed(1)} s`} behind`,
     ...view.problems.map((problem) => `problem    ${problem}`),
   ];
