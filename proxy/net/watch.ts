@@ -4,6 +4,7 @@
  */
 import type { LogEvent } from '../../config/log-events.ts';
 import type { World } from '../../config/world.ts';
+import { jsonText } from '../protocol/reply.ts';
 import type { Fact } from '../session/facts.ts';
 import { globMatches } from '../session/routes.ts';
 import type { Session } from '../session/session.ts';
@@ -115,10 +116,10 @@ function readMessage(text: string): Message | undefined {
 function shownHeard(text: string, message: Message | undefined): string {
   if (message === undefined) return `${text.length} characters that are no Stratum`;
   const { id, method, params, result, error } = message;
-  if (method === undefined) return cut(JSON.stringify({ id, result, error }));
+  if (method === undefined) return cut(jsonText({ id, result, error }));
   const open = OPEN_METHODS.has(method);
   const named = method === 'mining.authorize';
-  return cut(JSON.stringify({ id, method, params: open ? params : (params?.map((value, index) => (named && index === 0 ? value : HIDDEN)) ?? HIDDEN) }));
+  return cut(jsonText({ id, method, params: open ? params : (params?.map((value, index) => (named && index === 0 ? value : HIDDEN)) ?? HIDDEN) }));
 }
 
 function cut(text: string): string {

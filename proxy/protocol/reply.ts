@@ -19,6 +19,15 @@ function wholeId(value: number, line: string): number | bigint {
   return written !== undefined && Number(written) === value ? BigInt(written) : value;
 }
 
+/** JSON text of what a peer sent. The parser takes a nest of any depth; the serialiser recurses, and would end the process at some thousands. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return '(nested too deep to be shown)';
+  }
+}
+
 /** The id as JSON text. */
 export function idText(id: Id): string {
   return typeof id === 'number' || typeof id === 'bigint' ? String(id) : JSON.stringify(id);

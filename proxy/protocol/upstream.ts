@@ -1,7 +1,7 @@
 /** What pools send: one line in, one message out. Never throws; each method's form is in its own file. */
 import { parseNotify, type NotifyMessage } from './notify.ts';
 import { parseReconnect, type ReconnectMessage } from './reconnect.ts';
-import { readId, type Id } from './reply.ts';
+import { jsonText, readId, type Id } from './reply.ts';
 import { parseSetDifficulty, type SetDifficultyMessage } from './set-difficulty.ts';
 import { parseSetExtranonce, type SetExtranonceMessage } from './set-extranonce.ts';
 import { parseSetVersionMask, type SetVersionMaskMessage } from './set-version-mask.ts';
@@ -59,7 +59,7 @@ interface Envelope {
 function plain(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return '';
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : jsonText(value);
 }
 
 /** Code and text of an error member, which pools send as a list, an object, a string or a number. */
@@ -69,7 +69,7 @@ function readError(error: unknown): { code: string; text: string } {
   if (typeof error !== 'object' || error === null) return { code: '', text: plain(error) };
   const { code, message } = error as { code?: unknown; message?: unknown };
   const known = code !== undefined || message !== undefined;
-  return known ? { code: plain(code), text: plain(message) } : { code: '', text: JSON.stringify(error) };
+  return known ? { code: plain(code), text: plain(message) } : { code: '', text: jsonText(error) };
 }
 
 function readResponse(id: Id, envelope: Envelope): ResponseMessage {

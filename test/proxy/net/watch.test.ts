@@ -55,6 +55,12 @@ describe('a watch', () => {
     expect(lines.map(({ line }) => line)).toEqual([shown]);
   });
 
+  it.each(['{"id":4,"method":"mining.submit","params":@}', '{"id":4,"result":@}'])('is not brought down by a line nested deeper than a stack: %s', (line) => {
+    const { watch, lines } = watching('acme.*');
+    watch.heard(session('acme.r1'), line.replace('@', `${'['.repeat(60_000)}${']'.repeat(60_000)}`));
+    expect(lines.map(({ line: shown }) => shown)).toEqual(['(nested too deep to be shown)']);
+  });
+
   it('takes a name from the authorize that gives it', () => {
     const { watch, lines } = watching('acme.r?');
     watch.heard(session(), '{"id":2,"method":"mining.authorize","params":["acme.r1","s3cret"]}');

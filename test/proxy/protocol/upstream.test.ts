@@ -66,6 +66,18 @@ describe('other malformed lines', () => {
     expect(parseUpstream(line)).toMatchObject({ kind: 'malformed', reason: expect.stringMatching(/./) });
   });
 
+  it.each([
+    ['an error text', '{"id":16,"result":null,"error":[20,@]}', { kind: 'response', code: '20', text: '(nested too deep to be shown)' }],
+    ['an error code', '{"id":16,"result":null,"error":{"code":@,"message":"no"}}', { kind: 'response', code: '(nested too deep to be shown)', text: 'no' }],
+    ['an error', '{"id":16,"result":null,"error":{"x":@}}', { kind: 'response', code: '', text: '(nested too deep to be shown)' }],
+    ['a reject reason', '{"id":16,"result":false,"reject-reason":@}', { kind: 'response', text: '(nested too deep to be shown)' }],
+    ['a message', '{"id":null,"method":"client.show_message","params":[@]}', { kind: 'show-message', text: '(nested too deep to be shown)' }],
+    ['a job', '{"id":null,"method":"mining.notify","params":[@,@,@,@,@,@,@,@,@]}', { kind: 'malformed' }],
+    ['a configure result', '{"id":1,"result":{"version-rolling":true,"version-rolling.mask":@}}', { kind: 'response', ok: true }],
+  ])('%s may be nested far deeper than a stack', (_, line, message) => {
+    expect(parseUpstream(line.replaceAll('@', `${'['.repeat(60_000)}${']'.repeat(60_000)}`))).toMatchObject(message);
+  });
+
   it('an absurd reconnect is reduced to what it can mean', () => {
     const line = '{"id":null,"method":"client.reconnect","params":["  ",99999,1e12]}';
     expect(parseUpstream(line)).toEqual({ kind: 'reconnect', host: undefined, port: undefined, waitMs: 3_600_000 });
