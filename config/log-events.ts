@@ -33,6 +33,7 @@ export const LOG_EVENTS = {
   'message from pool': ['info', 'client.show_message, verbatim.'],
   'reconnect refused': ['warn', 'A pool asked to reconnect to another domain. It is not followed: that is how hash rate is stolen.'],
   'version convention of pool': ['info', "Learnt from the pool's verdicts: how it puts version bits together."],
+  'extranonces not noted': ['error', 'Which extranonce1 a pool gave could not be written: should it give the same to another process or after a restart, a header might count twice there, which `weighbridge audit` finds. Look at the disk.'],
   'pools not remembered': ['warn', 'What was learnt of pools could not be written; after a restart it is learnt again.'],
 
   // Machines.

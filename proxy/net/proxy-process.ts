@@ -20,6 +20,7 @@ import type { Session } from '../session/session.ts';
 import type { Learnt, Now, Sink } from '../session/sink.ts';
 import type { SplitMemory } from '../session/splits.ts';
 import { Dialer } from './dialer.ts';
+import { ExtranonceFile } from './extranonce-file.ts';
 import { Gate } from './gate.ts';
 import { Listeners } from './listener.ts';
 import type { MachineSnapshot, ProxySnapshot } from './messages.ts';
@@ -88,7 +89,9 @@ export class ProxyProcess implements Sink {
     this.startedMs = world.wallMs();
     this.files = new ProxyFiles(config.data, options.identity.process);
     this.learnt = this.files.readLearnt();
-    this.farm = new Farm({ config, random: world.random, sink: this, run: options.identity.run, learnt: this.learnt, splits: this.files.readSplits() }, this.now());
+    const { run } = options.identity;
+    const elsewhere = new ExtranonceFile(config.data, run.bootTag, (why) => this.log('extranonces not noted', { why }));
+    this.farm = new Farm({ config, random: world.random, sink: this, run, learnt: this.learnt, splits: this.files.readSplits(), elsewhere }, this.now());
     this.listeners = new Listeners(config, this.farm, world, () => this.flush(), () => this.gate.leaveToOthers());
     this.gate = this.makeGate();
     this.splits = new SplitKeeping({

@@ -7,6 +7,7 @@ import type { Reconfigured } from '../session/reconfigure.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
 import { Debugging } from './debugging.ts';
 import { Doors } from './doors.ts';
+import { trimExtranonces } from './extranonce-file.ts';
 import { InstanceError } from './instance.ts';
 import { mergeSnapshots } from './merge.ts';
 import type { DebugOrder, MachineSnapshot, ProxySnapshot } from './messages.ts';
@@ -87,6 +88,7 @@ export class Slots {
     this.#options = options;
     this.#config = options.config;
     this.#debugging = new Debugging(options.world);
+    trimExtranonces(options.config.data);
     this.#runs = new Runs(options.config.data, options.world.random, () => options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => this.#newSlot(index + 1));
   }

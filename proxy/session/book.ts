@@ -79,6 +79,8 @@ export interface NewJob {
   readonly difficulty: string;
   readonly convention: Convention | 'auto';
   readonly ntimeRollS: number;
+  /** It is to have a later ntime than this: up to it others may have found shares of it. */
+  readonly ntimeAfter: number;
   readonly coinbaseSats: bigint;
   readonly height: number;
   readonly wallMs: number;
@@ -149,9 +151,10 @@ export class JobBook {
     return this.bootTag + this.counter.toString(16).padStart(4, '0');
   }
 
-  private workOf({ content, paddingBytes, ntimeRollS, monoMs }: NewJob): Work | undefined {
+  private workOf({ content, paddingBytes, ntimeRollS, ntimeAfter, monoMs }: NewJob): Work | undefined {
     const identity = workIdentity(content, paddingBytes);
-    if (this.retired.has(identity)) return undefined;
+    // Nothing is left of the time that nobody else has had.
+    if (this.retired.has(identity) || content.ntime + ntimeRollS <= ntimeAfter) return undefined;
     const known = this.works.get(identity);
     if (known !== undefined) return known;
     // It may have been retired and forgotten: then it has no ntime left.
@@ -173,7 +176,7 @@ export class JobBook {
     const id = this.nextId();
     const poolNtime = from.content.ntime;
     const latest = poolNtime + from.ntimeRollS;
-    const ntime = Math.min(Math.max(poolNtime, work.ntime + 1), latest);
+    const ntime = Math.min(Math.max(poolNtime, work.ntime + 1, from.ntimeAfter + 1), latest);
     work.lastNtime = Math.max(work.lastNtime, latest);
     work.idle = false;
     const content: Job = ntime === poolNtime ? from.content : { ...from.content, ntime };

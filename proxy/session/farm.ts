@@ -18,6 +18,7 @@ import { Miners } from './miners.ts';
 import { Placement } from './placement.ts';
 import { Pools } from './pools.ts';
 import { reconfigure, type Reconfigured } from './reconfigure.ts';
+import { prefixIn } from './run.ts';
 import type { Session } from './session.ts';
 import type { Now } from './sink.ts';
 import type { Splitting } from './splitting.ts';
@@ -99,6 +100,7 @@ export class Farm {
   /** A machine of ours has come back to another run: its old connection, should it still stand, is nobody's. */
   takenElsewhere(sessionId: string, now: Now): void {
     this.state.now = now;
+    this.state.prefixes.strayed(prefixIn(sessionId));
     const session = this.state.bySessionId.get(sessionId);
     if (session !== undefined && !this.stopped) closeSession(this.state, session, 'resumed on a new connection');
   }
@@ -194,7 +196,7 @@ export class Farm {
 
   /** Notes sessions at other processes by remote address; returns those here, of addresses with at least `least`. */
   hosts(elsewhere: ReadonlyMap<string, number>, least: number): Record<string, number> {
-    this.state.elsewhere = elsewhere;
+    this.state.hostsElsewhere = elsewhere;
     return Object.fromEntries([...this.state.byHost].filter(([, sessions]) => sessions >= least));
   }
 

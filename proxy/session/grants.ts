@@ -3,10 +3,11 @@ import { ceilExponent } from './names.ts';
 import { formatConfigureResult, formatError, formatSubscribeResult, type DownstreamMessage } from '../protocol/downstream.ts';
 import type { Delivery } from './delivery.ts';
 import { closeSession } from './ending.ts';
-import { layoutFor, siteMask, type Layout } from './layouts.ts';
+import { layoutFor, poolsOf, siteMask, type Layout } from './layouts.ts';
 import { difficultyFacts } from './live-facts.ts';
 import { openInJournal } from './opening.ts';
 import type { Placement } from './placement.ts';
+import { isRepeated } from './repeats.ts';
 import { makeSessionId, readSessionId } from './run.ts';
 import type { Session } from './session.ts';
 import type { FarmState, Resumable } from './state.ts';
@@ -96,6 +97,7 @@ export class Grants {
     if (sessionId === undefined || state.bySessionId.has(sessionId) || state.resumable.has(sessionId)) return false;
     const read = readSessionId(state.run, session.site, sessionId);
     if (read?.layout.prefixBytes !== layout.prefixBytes || read.layout.extranonce2Bytes !== layout.extranonce2Bytes) return false;
+    if (this.meetsRepeated(session)) return false;
     if (!state.prefixes.bring(read.prefix, state.now.monoMs)) return false;
     session.prefix = read.prefix;
     session.extranonce2Bytes = layout.extranonce2Bytes;
@@ -109,7 +111,8 @@ export class Grants {
   private resume(session: Session, sessionId: string | undefined): boolean {
     const { state } = this;
     const earlier = this.resumable(session, sessionId);
-    if (earlier === undefined || !state.prefixes.reserve(earlier, earlier.sessionId)) return false;
+    if (earlier === undefined || (state.prefixes.isStray(earlier.prefix) && this.meetsRepeated(session))) return false;
+    if (!state.prefixes.reserve(earlier, earlier.sessionId)) return false;
     state.resumable.delete(earlier.sessionId);
     state.counters.resumptions += 1;
     session.sessionId = earlier.sessionId;
@@ -119,6 +122,16 @@ export class Grants {
     session.grantedMask ??= earlier.grantedMask;
     session.inherit(earlier);
     return true;
+  }
+
+  /** One of its pools has given us the extranonce1 that another run has had: there it needs a prefix that no other run had. */
+  private meetsRepeated(session: Session): boolean {
+    const { state } = this;
+    const pools = poolsOf(state, session);
+    for (const link of state.links.values()) {
+      if (link.subscribedWall > 0 && link.state !== 'ended' && pools.includes(link.pool) && isRepeated(state, link)) return true;
+    }
+    return false;
   }
 
   private resumable(session: Session, sessionId: string | undefined): Session | undefined {

@@ -7,6 +7,7 @@ import type { Link } from './link.ts';
 import type { NotifyMessage } from './link-owner.ts';
 import { jobFact } from './live-facts.ts';
 import type { Placement } from './placement.ts';
+import { ntimeElsewhere } from './repeats.ts';
 import type { FarmState } from './state.ts';
 
 /** A block has less than this without its witnesses; a coinbase beyond it is nonsense. */
@@ -60,6 +61,7 @@ export class Jobs {
     const { difficulty, ntimeRollS } = link;
     const job = book.add({
       link: link.number, poolJobId, clean: message.clean || newBlock, content, paddingBytes, slotBytes, difficulty, ntimeRollS, wallMs, monoMs,
+      ntimeAfter: ntimeElsewhere(this.state, link, link.extranonce2Bytes, content.ntime + ntimeRollS),
       convention: link.config.convention, coinbaseSats: inspected.coinbaseSats, height: inspected.height,
     });
     return job ?? this.refuse(link, message, 'the pool repeats work whose shares are no longer known');

@@ -30,7 +30,7 @@ export function layoutOf(session: Session): Layout {
 }
 
 /** The pools a session works for, or could: its route's, or before it has named itself all of its site. */
-function poolsOf(state: FarmState, session: Session): readonly string[] {
+export function poolsOf(state: FarmState, session: Session): readonly string[] {
   return session.route?.pools ?? reachablePools(state.routes, session.site);
 }
 

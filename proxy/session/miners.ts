@@ -39,7 +39,7 @@ export class Miners {
     const { sessionsMax, sessionsPerAddressMax } = state.config.limits;
     const host = address.slice(0, address.lastIndexOf(':'));
     const fromHost = state.byHost.get(host) ?? 0;
-    if (state.sessions.size >= sessionsMax || fromHost + (state.elsewhere.get(host) ?? 0) >= sessionsPerAddressMax) return undefined;
+    if (state.sessions.size >= sessionsMax || fromHost + (state.hostsElsewhere.get(host) ?? 0) >= sessionsPerAddressMax) return undefined;
     state.byHost.set(host, fromHost + 1);
     state.counters.connects += 1;
     const session = new Session(state.nextSession(), site, listener, address, state.now.monoMs);

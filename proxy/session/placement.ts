@@ -7,6 +7,7 @@ import type { Link } from './link.ts';
 import { sessionFacts } from './live-facts.ts';
 import { endInJournal, openInJournal } from './opening.ts';
 import { holderKey, type Outlet } from './outlets.ts';
+import { isRepeated, suits } from './repeats.ts';
 import type { Session } from './session.ts';
 import type { FarmState } from './state.ts';
 
@@ -52,9 +53,9 @@ export class Placement {
     return first((link) => trust.troubleOf(link) === undefined && takes(link)) ?? first(takes);
   }
 
-  /** The first live link of its route that its layout fits. */
+  /** The first live link of its route that suits it. */
   private bestLink(session: Session, moves?: Moves): Link | undefined {
-    return this.firstLive(session, (link) => fits(layoutOf(session), link), moves);
+    return this.firstLive(session, (link) => suits(this.state, session, link), moves);
   }
 
   /** Nothing can be better: every session is asked each second. */
@@ -73,7 +74,7 @@ export class Placement {
     if (onLive && this.isFirstChoice(session, present)) return undefined;
     const takes = (link: Link): boolean => {
       if (link === session.link) return true;
-      if (!fits(layoutOf(session), link)) return false;
+      if (!suits(this.state, session, link)) return false;
       return !onLive || now.monoMs - trust.goodSince(link) >= config.timeouts.returnStableMs;
     };
     const better = this.firstLive(session, takes, moves);
@@ -129,7 +130,7 @@ export class Placement {
     const { aggregation } = link.config;
     for (const other of this.state.liveLinks.of(link.outlet.key)) {
       const above = Math.min(other.sessions.size - aggregation, aggregation - link.sessions.size);
-      if (other !== link && above > 0) this.move(link, [...other.sessions].filter((session) => fits(layoutOf(session), link)).slice(-above));
+      if (other !== link && above > 0) this.move(link, [...other.sessions].filter((session) => suits(this.state, session, link)).slice(-above));
     }
   }
 
@@ -165,9 +166,11 @@ export class Placement {
     this.state.sink.log('sessions moved', { pool: link.pool, link: link.number, sessions: sessions.length });
   }
 
-  /** Takes the sessions off a link whose pool leaves less room than they need. */
+  /** Takes the sessions off a link whose pool leaves less room than they need, or has given it an extranonce1 that does not suit them. */
   evict(link: Link): Session[] {
-    const evicted = [...link.sessions].filter((session) => !fits(layoutOf(session), link));
+    const { prefixes } = this.state;
+    const repeated = isRepeated(this.state, link);
+    const evicted = [...link.sessions].filter((session) => !fits(layoutOf(session), link) || (repeated && prefixes.isStray(session.prefix)));
     for (const session of evicted) session.leaveLink();
     return evicted;
   }

@@ -9,6 +9,7 @@ import type { LinkOwner, NotifyMessage, PendingShare, PoolAnswer } from './link-
 import { linkFact } from './live-facts.ts';
 import { EVERYBODY, holderKey, type Outlet } from './outlets.ts';
 import type { Placement } from './placement.ts';
+import { noteExtranonce } from './repeats.ts';
 import type { FarmState } from './state.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -261,6 +262,7 @@ export class Pools implements LinkOwner {
       return;
     }
     link.subscribedWall = state.now.wallMs;
+    noteExtranonce(state, link);
     state.journal(linkFact(link));
     this.learn(link);
     state.sink.log('link open', { pool: link.pool, link: link.number, url: link.url, extranonce2Bytes: link.extranonce2Bytes });

@@ -34,6 +34,9 @@ export interface Placed {
   readonly plane: number;
 }
 
+/** Prefixes remembered that were with other runs; the oldest are forgotten. */
+const STRAYS_MAX = 2 ** 20;
+
 function textOf(prefix: Uint8Array): string {
   return Buffer.from(prefix).toString('hex');
 }
@@ -46,6 +49,8 @@ export class Prefixes {
   /** Of no range of this run, all on the first plane: in use here, and at rest in order of release. */
   private readonly brought = new Set<string>();
   private readonly resting = new Map<string, Rest>();
+  /** Under which another run may have sent work: brought from one, or taken to one. */
+  private readonly strays = new Set<string>();
 
   /** `ranges`: this run's own, by length (1–4 bytes). */
   constructor(ranges: Readonly<Record<number, PrefixRange>>, rule: RestRule) {
@@ -91,8 +96,20 @@ export class Prefixes {
   /** Gives a session that was with another run its prefix, on the first plane; false when somebody has it, or it rests from its last use here. */
   bring(prefix: Uint8Array, monoMs: number): boolean {
     const range = this.rangeOf({ prefix, plane: 0 });
-    if (range !== undefined) return range.bring(prefix, monoMs);
-    return this.take(textOf(prefix), (rest) => isOver(rest, this.rule, monoMs));
+    const brought = range?.bring(prefix, monoMs) ?? this.take(textOf(prefix), (rest) => isOver(rest, this.rule, monoMs));
+    if (brought) this.strayed(prefix);
+    return brought;
+  }
+
+  /** Another run has it from now on, or had it. */
+  strayed(prefix: Uint8Array): void {
+    this.strays.add(textOf(prefix));
+    if (this.strays.size > STRAYS_MAX) this.strays.delete(this.strays.values().next().value!);
+  }
+
+  /** Whether another run may have sent work under it. */
+  isStray(prefix: Uint8Array): boolean {
+    return this.strays.size > 0 && this.strays.has(textOf(prefix));
   }
 
   private take(text: string, may: (rest: Rest) => boolean): boolean {

@@ -54,8 +54,13 @@ export function readSessionId(run: Run, site: string, sessionId: string): { read
   const bytes = Buffer.from(sessionId, 'hex');
   const body = bytes.subarray(0, BODY_BYTES);
   if (!tagOf(run, site, body).equals(bytes.subarray(BODY_BYTES))) return undefined;
-  const prefixBytes = body[0]! >> 4;
-  if (prefixBytes < 1 || prefixBytes > PREFIX_BYTES_MAX) return undefined;
-  const prefix = new Uint8Array(body.subarray(1 + PREFIX_BYTES_MAX - prefixBytes, 1 + PREFIX_BYTES_MAX));
-  return { layout: { prefixBytes, extranonce2Bytes: body[0]! & 15 }, prefix };
+  const prefix = prefixIn(sessionId);
+  if (prefix.length < 1 || prefix.length > PREFIX_BYTES_MAX) return undefined;
+  return { layout: { prefixBytes: prefix.length, extranonce2Bytes: body[0]! & 15 }, prefix };
+}
+
+/** The prefix that a session id carries, of whatever site; nonsense of a text that is none. */
+export function prefixIn(sessionId: string): Uint8Array {
+  const bytes = Buffer.from(sessionId, 'hex');
+  return new Uint8Array(bytes.subarray(1 + PREFIX_BYTES_MAX - (bytes[0]! >> 4), 1 + PREFIX_BYTES_MAX));
 }

@@ -1,6 +1,6 @@
 /** The splits of all routes at work: which part a session is put on, what each part has had, and who moves when a pool sends a fresh job. */
-import { fits, layoutOf } from './layouts.ts';
 import type { Link } from './link.ts';
+import { suits } from './repeats.ts';
 import type { Route } from './routes.ts';
 import type { Session } from './session.ts';
 import { Split, type SplitMemory } from './splits.ts';
@@ -81,7 +81,7 @@ export class Splitting {
     for (const session of sessions) {
       if (session.route === route && session.state === 'mining') rates.set(session, this.rateOf(session, now.monoMs));
     }
-    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && fits(layoutOf(session), link) && outlets.keyOf(link.pool, session) === link.outlet.key);
+    const moved = split.balance(part, rates, now.monoMs, (session) => session.link?.state === 'live' && suits(this.state, session, link) && outlets.keyOf(link.pool, session) === link.outlet.key);
     if (moved.length > 0) sink.log('sessions moved to keep a split', { route: route.index, pool: link.pool, sessions: moved.length });
     return moved;
   }

@@ -12,6 +12,7 @@ import { Measures } from './measures.ts';
 import { Prefixes } from './prefixes.ts';
 import { Replies } from './replies.ts';
 import { LiveLinks, Outlets } from './outlets.ts';
+import { NO_RUN_ELSEWHERE, type RunsElsewhere } from './repeats.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
@@ -29,6 +30,8 @@ export interface FarmOptions {
   readonly learnt: ReadonlyMap<string, Learnt>;
   /** How far splits had come in earlier runs. */
   readonly splits?: ReadonlyMap<string, SplitMemory> | undefined;
+  /** What other runs of the instance have had of pools; none unless given. */
+  readonly elsewhere?: RunsElsewhere | undefined;
 }
 
 /** An ended session whose machine may come back. */
@@ -63,7 +66,9 @@ export class FarmState {
   /** Connections per remote address. */
   readonly byHost = new Map<string, number>();
   /** Connections per remote address at the other processes, as of a moment ago. */
-  elsewhere: ReadonlyMap<string, number> = new Map();
+  hostsElsewhere: ReadonlyMap<string, number> = new Map();
+  /** What other runs have had. */
+  readonly elsewhere: RunsElsewhere;
   /** Last wish of vardiff per worker name, so that a reconnecting machine does not start over. Oldest first. */
   readonly wishes = new Map<string, number>();
   /** Links by number: the live ones and the dead whose jobs may still be answered. */
@@ -106,6 +111,7 @@ export class FarmState {
     this.book = new JobBook(options.run.bootTag, config.limits.jobsPerLinkMax, config.limits.duplicatesMax, departed);
     this.replies = new Replies(sink, this.counters, (fact) => this.journal(fact));
     this.prefixes = new Prefixes(options.run.prefixes, { quarantineMs: config.timeouts.prefixQuarantineMs, oldestWorkMs: () => this.book.oldestWorkMono });
+    this.elsewhere = options.elsewhere ?? NO_RUN_ELSEWHERE;
     this.learnt = new Map(options.learnt);
     this.now = now;
     this.splitting = new Splitting(this, options.splits ?? new Map());

@@ -4,6 +4,7 @@ import { parseUpstream } from '../../proxy/protocol/upstream.ts';
 import { seededRandom } from '../../config/world.ts';
 import { Farm } from '../../proxy/session/farm.ts';
 import type { Link } from '../../proxy/session/link.ts';
+import type { RunsElsewhere } from '../../proxy/session/repeats.ts';
 import { onlyRun, type Run } from '../../proxy/session/run.ts';
 import type { Session } from '../../proxy/session/session.ts';
 import type { Learnt, Now } from '../../proxy/session/sink.ts';
@@ -48,7 +49,7 @@ export class Fixture {
   private readonly random = seededRandom(7);
   private port = 1;
 
-  constructor(yaml = yamlOf(), learnt: ReadonlyMap<string, Learnt> = new Map(), splits?: ReadonlyMap<string, SplitMemory>, run: Run = onlyRun('b001')) {
+  constructor(yaml = yamlOf(), learnt: ReadonlyMap<string, Learnt> = new Map(), splits?: ReadonlyMap<string, SplitMemory>, run: Run = onlyRun('b001'), elsewhere?: RunsElsewhere) {
     this.recorder.peers = {
       toMachine: (session, line) => this.push(this.said, session, line),
       closed: (_session, reason) => this.closed.push(reason),
@@ -56,7 +57,7 @@ export class Fixture {
       toPool: (link, line) => this.push(this.upstream, link, line),
       hungUp: (link) => this.hungUp.push(link),
     };
-    this.farm = new Farm({ config: configOf(yaml), random: seededRandom(1), sink: this.recorder, run, learnt, splits }, this.now);
+    this.farm = new Farm({ config: configOf(yaml), random: seededRandom(1), sink: this.recorder, run, learnt, splits, elsewhere }, this.now);
     this.farm.start(this.now);
   }
 

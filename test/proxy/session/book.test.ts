@@ -145,7 +145,7 @@ function jobOf(seed: number, ntime: number): NewJob {
     prevhash: random.bytes(32), coinb1: random.bytes(60), coinb2: random.bytes(60), branches: random.bytes(32),
     version: 0x20000000, nBits: 0x1d00ffff, ntime, versionMask: 0,
   };
-  return { link: 1, poolJobId: 'x', clean: true, content, paddingBytes: 0, slotBytes: 8, difficulty: '1', convention: 'replace', ntimeRollS: 600, coinbaseSats: 0n, height: 1, wallMs: 0, monoMs: 0 };
+  return { link: 1, poolJobId: 'x', clean: true, content, paddingBytes: 0, slotBytes: 8, difficulty: '1', convention: 'replace', ntimeRollS: 600, ntimeAfter: 0, coinbaseSats: 0n, height: 1, wallMs: 0, monoMs: 0 };
 }
 
 describe('work that was forgotten', () => {
