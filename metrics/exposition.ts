@@ -1,41 +1,11 @@
 /**
- * Samples as text, written by prom-client: Prometheus' own format, and OpenMetrics for who asks for it. The figures are other
- * processes' and the ledger's, so its own counters and histograms, which only count here, cannot hold them (decision 011).
+ * Samples as text: Prometheus' own format, and OpenMetrics for who asks for it. The figures are other processes' and the
+ * ledger's, so prom-client's counters and histograms, which only count here, cannot hold them (decision 011).
  */
-import { Registry, type Metric } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { HistogramSnapshot } from '../config/timing.ts';
 import { CATALOGUE, type LabelsOf, type MetricEntry, type MetricName, type NameOfType } from './catalogue.ts';
-
-export type ContentType = typeof Registry.PROMETHEUS_CONTENT_TYPE | typeof Registry.OPENMETRICS_CONTENT_TYPE;
-
-interface Sample {
-  readonly value: number;
-  /** Written after `sharedLabels`. */
-  readonly labels?: { readonly le: string };
-  /** prom-client remembers the text of each such object: who gives the same one again is served faster. */
-  readonly sharedLabels: Readonly<Record<string, string>>;
-  readonly metricName?: string;
-}
-
-/** One metric with finished samples, as a registry asks for it. */
-class Family {
-  readonly type: MetricEntry['type'];
-  /** The registry takes the suffix off a counter's name when it writes OpenMetrics. */
-  name: string;
-  readonly #help: string;
-  readonly #values: readonly Sample[];
-
-  constructor({ name, help, type }: MetricEntry, values: readonly Sample[]) {
-    this.name = name;
-    this.type = type;
-    this.#help = help;
-    this.#values = values;
-  }
-
-  get(): Promise<object> {
-    return Promise.resolve({ name: this.name, help: this.#help, type: this.type, values: this.#values, aggregator: 'first' });
-  }
-}
+import { SeriesTexts, type ContentType, type Frame, type Sample } from './texts.ts';
 
 /** One scrape's samples by metric; what gets none is exported without samples, with its help. */
 export class Exposition {
@@ -56,14 +26,20 @@ export class Exposition {
     this.#push(name, { value: count, sharedLabels: labels, metricName: `${name}_count` });
   }
 
-  text(contentType: ContentType): Promise<string> {
-    const registry = new Registry<ContentType>();
-    registry.setContentType(contentType);
+  /** `texts` remembers what was written in earlier scrapes. */
+  async written(contentType: ContentType, texts = new SeriesTexts()): Promise<Written> {
+    const lines = new Map<string, Uint8Array>();
+    let since = 0;
     for (const entry of CATALOGUE as readonly MetricEntry[]) {
-      // All that a registry does with a metric is to ask its name, its type and its values.
-      registry.registerMetric(new Family(entry, this.#samples.get(entry.name as MetricName) ?? []) as unknown as Metric);
+      const samples = this.#samples.get(entry.name as MetricName);
+      if (samples === undefined) continue;
+      lines.set(entry.name, Buffer.from(await texts.lines(entry, samples)));
+      since += samples.length;
+      if (since < SAMPLES_AT_ONCE) continue;
+      since = 0;
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    return registry.metrics();
+    return new Written(await texts.frame(contentType), lines);
   }
 
   #push(metric: MetricName, sample: Sample): void {
@@ -73,25 +49,35 @@ export class Exposition {
   }
 }
 
+/** What waits for this process's thread gets its turn after as many: a millisecond or two. */
+const SAMPLES_AT_ONCE = 5_000;
+
+/** One scrape as it leaves. */
+class Written {
+  readonly #frame: Frame;
+  readonly #lines: ReadonlyMap<string, Uint8Array>;
+
+  constructor(frame: Frame, lines: ReadonlyMap<string, Uint8Array>) {
+    this.#frame = frame;
+    this.#lines = lines;
+  }
+
+  text(): Buffer {
+    const parts = CATALOGUE.flatMap(({ name }, i) => [Buffer.from(this.#frame[i]!), this.#lines.get(name) ?? EMPTY]);
+    return Buffer.concat([...parts, Buffer.from(this.#frame[CATALOGUE.length] ?? '')]);
+  }
+
+  /** The samples of some metrics alone, one a line: the same in both formats. */
+  samples(names: readonly MetricName[]): Buffer {
+    return Buffer.concat(names.map((name) => this.#lines.get(name) ?? EMPTY));
+  }
+}
+const EMPTY = new Uint8Array();
+
 /** With a decimal point in both formats, so that a change of format is not a change of series. */
 function boundText(bound: number): string {
   if (bound === Infinity) return '+Inf';
   return Number.isInteger(bound) ? `${bound}.0` : String(bound);
-}
-
-/** The samples of some counters, in the catalogue's order, in a text of this type, one a line. */
-export function samplesIn(text: string, contentType: ContentType, names: readonly NameOfType<'counter'>[]): string {
-  const found: string[] = [];
-  let from = 0;
-  for (const name of names) {
-    const family = contentType === Registry.OPENMETRICS_CONTENT_TYPE ? name.slice(0, -'_total'.length) : name;
-    const head = `\n# TYPE ${family} counter\n`;
-    const start = text.indexOf(head, from) + head.length;
-    from = text.indexOf('\n#', start - 1);
-    const lines = text.slice(start, from).trim();
-    if (lines !== '') found.push(lines);
-  }
-  return found.join('\n');
 }
 
 /** What an Accept header prefers; Prometheus' own text where it leaves both equal or asks for neither. */

@@ -60,26 +60,9 @@ export const LEDGER_COUNTERS = [
   'weighbridge_pool_work_total',
 ] as const satisfies readonly NameOfType<'counter'>[];
 
-/** Labels given before, so that tens of thousands need not be written out for each scrape. */
-class KnownLabels<L extends object> {
-  readonly #known = new Map<string, L>();
-
-  get(key: string, make: () => L): L {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    const made = make();
-    this.#known.set(key, made);
-    return made;
-  }
-}
-const KNOWN_MAX = 100_000;
-const deliveredLabels = new KnownLabels<LabelsOf<'weighbridge_work_total'>>();
-const leaseLabels = new KnownLabels<LabelsOf<'weighbridge_lease_work_total'>>();
-
 export function ledgerMetrics(scrape: Exposition, series: LedgerSeries): void {
   for (const [site, lessee, verdict, shares, work] of series.delivered) {
-    const labels = deliveredLabels.get(`${site}\0${lessee}\0${verdict}`, () => ({ site, lessee, verdict }));
+    const labels = { site, lessee, verdict };
     scrape.set('weighbridge_shares_total', labels, shares);
     if (work !== null) scrape.set('weighbridge_work_total', labels, work);
   }
@@ -88,7 +71,7 @@ export function ledgerMetrics(scrape: Exposition, series: LedgerSeries): void {
     scrape.set('weighbridge_last_share_timestamp_seconds', { site, lessee }, lastMs / 1000);
   }
   for (const [lease, site, verdict, shares, work] of series.leaseDelivered) {
-    const labels = leaseLabels.get(`${lease}\0${site}\0${verdict}`, () => ({ lease, site, verdict }));
+    const labels = { lease, site, verdict };
     scrape.set('weighbridge_lease_shares_total', labels, shares);
     if (work !== null) scrape.set('weighbridge_lease_work_total', labels, work);
   }

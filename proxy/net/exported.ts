@@ -16,7 +16,7 @@ export class Exported {
   /** Sums of the supervisor as they were shown; undefined where nothing was. */
   readonly totals: unknown;
   /** Samples of the ledger's counters as they were shown, one a line. */
-  #ledger = '';
+  #ledger: Buffer;
   #writing: Promise<void> = Promise.resolve();
 
   /** A file that is missing or cannot be read is as good as none: then there is nothing to fall behind. */
@@ -27,11 +27,11 @@ export class Exported {
     const [head, ledger] = readParts(this.#path);
     this.totals = head.totals;
     // Another version may name its series otherwise: what it does not have it has not lost.
-    this.#ledger = head.version === version() ? ledger : '';
+    this.#ledger = head.version === version() ? ledger : NOTHING;
   }
 
   /** '' when none of these samples is below what was shown, and none is missing; else the sentence that says so. */
-  fallenBack(ledger: string): string {
+  fallenBack(ledger: Buffer): string {
     const now = new Map(samplesOf(ledger));
     for (const [series, shown] of samplesOf(this.#ledger)) {
       const value = now.get(series);
@@ -45,9 +45,9 @@ export class Exported {
   }
 
   /** Settles when it is kept; '' or why it is not. `ledger` undefined: it was not shown this time. */
-  remember(totals: unknown, ledger: string | undefined): Promise<string> {
+  remember(totals: unknown, ledger: Buffer | undefined): Promise<string> {
     if (ledger !== undefined) this.#ledger = ledger;
-    const text = `${JSON.stringify({ version: version(), totals } satisfies Head)}\n${this.#ledger}\n`;
+    const text = Buffer.concat([Buffer.from(`${JSON.stringify({ version: version(), totals } satisfies Head)}\n`), this.#ledger]);
     const written = this.#writing.then(() => replaceFile(this.#path, text, this.#durability));
     this.#writing = written.catch(() => undefined);
     return written.then(
@@ -62,14 +62,16 @@ interface Head {
   readonly totals?: unknown;
 }
 
-function readParts(path: string): [head: Head, ledger: string] {
+const NOTHING = Buffer.alloc(0);
+
+function readParts(path: string): [head: Head, ledger: Buffer] {
   try {
-    const text = readFileSync(path, 'utf8');
+    const text = readFileSync(path);
     const end = text.indexOf('\n');
-    const head: unknown = JSON.parse(text.slice(0, end));
-    return [typeof head === 'object' && head !== null ? head : {}, text.slice(end + 1)];
+    const head: unknown = JSON.parse(text.toString('utf8', 0, end));
+    return [typeof head === 'object' && head !== null ? head : {}, text.subarray(end + 1)];
   } catch {
-    return [{}, ''];
+    return [{}, NOTHING];
   }
 }
 
@@ -77,7 +79,7 @@ function readParts(path: string): [head: Head, ledger: string] {
  * Whole or not at all. What the ledger shows was forced to the disk in the journal before, unless `durability: os` says otherwise:
  * only then can a power cut take it back, and only then is this forced too.
  */
-async function replaceFile(path: string, text: string, durability: Config['durability']): Promise<void> {
+async function replaceFile(path: string, text: Buffer, durability: Config['durability']): Promise<void> {
   const draft = `${path}.draft`;
   const file = await open(draft, 'w', 0o640);
   try {
@@ -89,8 +91,8 @@ async function replaceFile(path: string, text: string, durability: Config['durab
   await rename(draft, path);
 }
 
-function* samplesOf(text: string): Generator<[series: string, value: number]> {
-  for (const line of text.split('\n')) {
+function* samplesOf(samples: Buffer): Generator<[series: string, value: number]> {
+  for (const line of samples.toString().split('\n')) {
     const space = line.lastIndexOf(' ');
     if (space > 0) yield [line.slice(0, space), Number(line.slice(space + 1))];
   }

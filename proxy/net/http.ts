@@ -29,7 +29,7 @@ export interface HttpServer {
 interface Answer {
   readonly code: 200 | 404 | 405 | 500 | 503;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /** Listens on `at` (port 0: any free port). Throws InstanceError with a sentence when the address cannot be had. */

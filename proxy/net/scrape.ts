@@ -3,9 +3,10 @@ import type { Config } from '../../config/schema.ts';
 import { Vitals } from '../../config/vitals.ts';
 import type { World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
-import { contentTypeFor, samplesIn } from '../../metrics/exposition.ts';
+import { contentTypeFor } from '../../metrics/exposition.ts';
 import { exportMetrics, showsLedger, type MetricsInput } from '../../metrics/exporter.ts';
 import { LEDGER_COUNTERS } from '../../metrics/ledger.ts';
+import { SeriesTexts } from '../../metrics/texts.ts';
 import { Contracts } from './contracts.ts';
 import { Exported } from './exported.ts';
 import type { AccountantMetrics, MachineSnapshot, ProxySnapshot } from './messages.ts';
@@ -17,7 +18,7 @@ import { WorkerWatch } from './worker-rates.ts';
 export interface ScrapeAnswer {
   readonly code: 200 | 503;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 export interface ScrapeSource {
@@ -43,6 +44,9 @@ export class Scrapes {
   readonly #source: ScrapeSource;
   readonly #exported: Exported;
   readonly #vitals: Vitals;
+  readonly #texts = new SeriesTexts();
+  /** One after the other, in the order of the accountant's answers: what is remembered last must be the latest that was shown. */
+  #answering: Promise<unknown> = Promise.resolve();
   #contracts!: Contracts;
   #rents!: Rents;
   #workers!: WorkerWatch;
@@ -75,10 +79,16 @@ export class Scrapes {
     const accountant = await this.#source.metrics();
     if (accountant === undefined) return refusal('The accountant does not answer, so the ledger counters cannot be exported now.');
     if (!accountant.caughtUp) return refusal('The accountant has not caught up with the journal, so the ledger counters are not final yet.');
+    const answered = this.#answering.then(() => this.#write(accountant, accept));
+    this.#answering = answered.catch(() => undefined);
+    return answered;
+  }
+
+  async #write(accountant: AccountantMetrics, accept: string): Promise<ScrapeAnswer> {
     const input = this.#gather(accountant);
     const type = contentTypeFor(accept);
-    const body = await exportMetrics(input).text(type);
-    const ledger = showsLedger(accountant) ? samplesIn(body, type, LEDGER_COUNTERS) : undefined;
+    const written = await exportMetrics(input).written(type, this.#texts);
+    const ledger = showsLedger(accountant) ? written.samples(LEDGER_COUNTERS) : undefined;
     const opened = `${accountant.pid} ${accountant.opens}`;
     if (ledger !== undefined && this.#checked !== opened) {
       const fallenBack = this.#exported.fallenBack(ledger);
@@ -88,7 +98,7 @@ export class Scrapes {
     const complaint = await this.#exported.remember(input.totals, ledger);
     if (complaint !== '' && complaint !== this.#complaint) this.#source.complain(complaint);
     this.#complaint = complaint;
-    return { code: 200, type, body };
+    return { code: 200, type, body: written.text() };
   }
 
   #gather(accountant: AccountantMetrics): MetricsInput {
