@@ -1,7 +1,10 @@
 /** `earnings`, `payments` and `meters`: rows taken from a file once and for all, their digest journaled before they count. */
 import { readFileSync } from 'node:fs';
+import { payersOf } from '../accounting/leases/accounts.ts';
+import { recordedTerms } from '../accounting/leases/agreed.ts';
 import { earningsImport, importedEarnings, overlapProblems } from '../accounting/leases/earnings.ts';
 import { minorText } from '../accounting/leases/exact.ts';
+import { leaseHistory } from '../accounting/leases/history.ts';
 import { importedRows, importFile, keepImport, parseImport, planImport, type Importable, type Placed } from '../accounting/leases/imports.ts';
 import { importedReadings, METERS_IMPORT, overlapsOfReadings } from '../accounting/leases/meters.ts';
 import { importedPayments, paymentsImport } from '../accounting/leases/payments.ts';
@@ -27,8 +30,9 @@ export function earnings(options: ParsedOptions, io: Io): Promise<ExitCode> {
 
 export function payments(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const config = configOf(options);
-  const parties = new Map(leaseTerms(config).map((terms) => [terms.id, Object.keys(terms.parties)]));
-  return perform(options, io, config, { kind: paymentsImport(parties), problems: () => [], list: (json) => paymentsText(config.data, json) });
+  const history = leaseHistory(config.data);
+  const leases = new Map(leaseTerms(config).map((terms) => [terms.id, payersOf([terms, ...recordedTerms(history, terms.id)])]));
+  return perform(options, io, config, { kind: paymentsImport({ leases, nowMs: io.world.wallMs() }), problems: () => [], list: (json) => paymentsText(config.data, json) });
 }
 
 export function meters(options: ParsedOptions, io: Io): Promise<ExitCode> {

@@ -1,5 +1,5 @@
 /** `statement`: drafts one, or issues it numbered, signed and chained. */
-import { draft, findLease, isWhole } from '../accounting/leases/draft.ts';
+import { draft, findLease, isWhole, unrecordedTerms } from '../accounting/leases/draft.ts';
 import { countersignatures, disputeOf, stateOf } from '../accounting/leases/agreement.ts';
 import { leaseHistory } from '../accounting/leases/history.ts';
 import { issuedStatements, keepStatement, latestOf, nextStatement, type IssuedFile } from '../accounting/leases/issue.ts';
@@ -79,7 +79,10 @@ async function issue(config: Config, options: ParsedOptions, lease: string, peri
   if ((correct === undefined) !== (reason === undefined)) throw usageError('--correct NUMBER and --reason TEXT go together.');
   const standing = latestOf(issued, period);
   if (standing !== undefined && correct === undefined) return printedOf(standing);
-  const [unrecorded] = retroactiveChanges(config, leaseHistory(config.data), io.world.wallMs()).filter((each) => each.lease === lease);
+  const history = leaseHistory(config.data);
+  const without = unrecordedTerms(history, lease);
+  if (without !== undefined) throw new CommandError(`${without}.`);
+  const [unrecorded] = retroactiveChanges(config, history, io.world.wallMs()).filter((each) => each.lease === lease);
   if (unrecorded !== undefined) throw new CommandError(`${lease} ${unrecorded.message}. Without \`issue\` a draft by the terms on record is printed.`);
   const fresh = await drafted(config, options, lease, period, issued, io);
   const terms = findLease(config, lease);

@@ -44,6 +44,12 @@ export function agreedTerms({ terms: written, events }: LeaseHistory, lease: str
   return held;
 }
 
+/** All terms of a lease that are on record: journaled by starts, and by amendments. */
+export function recordedTerms({ terms, events }: LeaseHistory, lease: string): LeaseTerms[] {
+  const rows = [...terms, ...events.filter(({ event }) => event === 'amendment')].filter((row) => row.lease === lease);
+  return rows.flatMap((row) => recordOf(row.terms, row.recorded_ms).map(({ terms: found }) => found));
+}
+
 /** None where the text is no terms: journals of before they were kept in full. */
 function recordOf(text: string, recordedMs: number, amendment?: LeaseEvent): TermsRecord[] {
   const terms = JSON.parse(text) as Partial<LeaseTerms>;

@@ -52,7 +52,8 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const situation = (leftOut: readonly LeaseEvent[]): Situation => situationOf(history, query.lease, { fromMs, toMs }, leftOut) ?? situationBy(configured, history, leftOut);
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
-  const drafted = await draftBy(situation([]), config, query, book, issued, [...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
+  const agreed = situation([]);
+  const drafted = await draftBy(agreed, config, query, book, issued, [...(agreed.agreed === undefined ? [NO_TERMS] : []), ...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
   if ('refused' in drafted || amendments.length === 0) return drafted;
   const before = unsigned.length === 0 ? undefined : await draftBy(situation(unsigned), config, query, book, issued, []);
   if (before !== undefined && 'refused' in before) return before;
@@ -195,6 +196,14 @@ function previousOf(issued: readonly IssuedFile[], period: string): IssuedFile |
   const earlier = issued.filter((each) => each.issued.statement.period.name < period).map((each) => each.issued.statement.period.name);
   const last = earlier.toSorted().at(-1);
   return last === undefined ? undefined : latestOf(issued, last);
+}
+
+const NO_TERMS = 'Its terms are not on record: these are those of the configuration, nothing shows that they were agreed, and it cannot be issued.';
+
+/** Why a statement of a lease cannot be issued whose terms nobody has written down; undefined where somebody has. */
+export function unrecordedTerms(history: LeaseHistory, lease: string): string | undefined {
+  if (agreedTerms(history, lease, Number.MAX_SAFE_INTEGER) !== undefined) return undefined;
+  return `the terms of ${lease} are not on record, so nothing would show that they were agreed, and \`verify --data\` would find the statement wrong: \`weighbridge start\` with this configuration journals them (\`reload\` where an instance runs). Without \`issue\` a draft is printed`;
 }
 
 /** Whether the draft covers its whole period, as an issued statement must. */

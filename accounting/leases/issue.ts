@@ -81,7 +81,7 @@ export function latestOf(issued: readonly IssuedFile[], period: string): IssuedF
  * The statement that a draft becomes. Where its period has been issued, that statement is returned as it is, unless `correct`
  * names it and says why: then it is the next revision. Nothing is written: its digest is journaled first, then `keepStatement`
  * makes the file, so that there is no statement whose digest is not on record. Throws a sentence when `correct` names another
- * than the newest revision.
+ * than the newest revision, or when nothing would change.
  */
 export function nextStatement(dataDir: string, draft: StatementDraft, key: SigningKey, nowMs: number, correct?: { readonly number: string; readonly reason: string }): IssuedFile & { readonly isNew: boolean } {
   const before = issuedStatements(dataDir, draft.lease);
@@ -91,6 +91,7 @@ export function nextStatement(dataDir: string, draft: StatementDraft, key: Signi
     throw new Error(`${correct.number} is not the newest statement of ${draft.lease} for ${draft.period.name}: ${standing === undefined ? 'none was issued' : `that is ${standing.issued.statement.number}`}`);
   }
   const old = standing?.issued.statement;
+  if (old !== undefined && !differs(old, draft)) throw new Error(`nothing would change: by what is on record now ${draft.lease} for ${draft.period.name} comes to what ${old.number} says, in every figure, so there is nothing to correct`);
   const revision = old === undefined ? 0 : old.revision + 1;
   const last = before.at(-1)?.issued;
   const statement: IssuedBody = {
@@ -113,6 +114,14 @@ export function nextStatement(dataDir: string, draft: StatementDraft, key: Signi
 export function keepStatement({ file, text }: IssuedFile): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeOnce(file, text, 0o644);
+}
+
+/** What a revision alone does not justify: a file's digest says nothing by itself, and notes follow from the figures. */
+const NO_FIGURES = { number: '', revision: 0, state: '', inventoryDigest: '', completeness: [] };
+
+/** Whether a draft says anything else than an issued statement of its period: figures, terms, parties, what was stated. */
+function differs({ issuedAt: _issued, previous: _previous, correction: _correction, ...old }: IssuedBody, draft: StatementDraft): boolean {
+  return digestOf({ ...old, ...NO_FIGURES }) !== digestOf({ ...draft, ...NO_FIGURES });
 }
 
 /** Lines whose amount is another one now. */

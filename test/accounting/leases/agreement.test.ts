@@ -11,7 +11,7 @@ import { midnightMs } from '../../../config/calendar.ts';
 import { loadConfig } from '../../../config/load.ts';
 import { realWorld, seededRandom } from '../../../config/world.ts';
 import { run } from '../../cli/cli-fixture.ts';
-import { writeMonth } from './month.ts';
+import { recordTerms, writeMonth } from './month.ts';
 
 const DAY_MS = 86_400_000;
 const ISSUED_MS = Date.parse('2026-12-02T09:00:00Z');
@@ -33,6 +33,7 @@ beforeAll(() => {
   if (config === undefined) throw new Error(JSON.stringify(problems));
   ({ data } = config);
   writeMonth(data, { fromMs: midnightMs('2026-11-01', 'America/Chicago'), toMs: midnightMs('2026-12-01', 'America/Chicago'), leases: 'acme-leaseback', rate: () => 12.5e15 });
+  recordTerms(config);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -110,8 +111,13 @@ describe('an issued statement', () => {
     expect(readIssued(sign.out)).toBeUndefined();
   });
 
-  it('gives way to its correction', async () => {
-    expect(await statement('issue', ['--period', '2026-11', '--correct', 'acme-leaseback-2026-11/0', '--reason', 'agreed'], ISSUED_MS + DAY_MS)).toMatchObject({ code: 0 });
+  it('gives way to its correction, if there is anything to correct', async () => {
+    const correct = ['--period', '2026-11', '--correct', 'acme-leaseback-2026-11/0', '--reason', 'agreed'];
+    expect(await statement('issue', correct, ISSUED_MS + DAY_MS)).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^Nothing would change: by what is on record now acme-leaseback for 2026-11 comes to what acme-leaseback-2026-11\/0 says, in every figure/) });
+    expect(await states()).toHaveLength(1);
+    const suspend = ['lease', 'suspend', 'acme-leaseback', '--from', '2026-11-05T08:00Z', '--to', '2026-11-05T10:00Z', '--by', 'nfx', '--reason', 'agreed', '--amend', '--config', file];
+    expect(await run(suspend, { nowMs: ISSUED_MS + DAY_MS })).toMatchObject({ code: 0 });
+    expect(await statement('issue', correct, ISSUED_MS + DAY_MS)).toMatchObject({ code: 0 });
     expect(await states()).toEqual(['superseded', 'issued']);
     expect(recorded().at(-1)).toBe('statement acme-leaseback-2026-11/1 64');
   });

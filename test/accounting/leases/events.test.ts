@@ -99,7 +99,11 @@ describe('what is stated of a lease', () => {
     expect(amended.amendments).toMatchObject([{ event: 'curtailment', by: 'nfx', recorded: '2026-12-03T12:00:00.000Z', signed: false }]);
     expect(amended.unamended?.netDue).toEqual(before.netDue);
     expect(amended.netDue).not.toEqual(before.netDue);
+    expect(amended.completeness.join(' ')).toContain('Its terms are not on record: these are those of the configuration, nothing shows that they were agreed, and it cannot be issued.');
     const out = join(folder, 'issued.json');
+    const refused = await run(['statement', 'issue', '--config', file, '--lease', 'acme-leaseback', '--period', '2026-11', '--out', out], { nowMs: DECEMBER_MS });
+    expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/^The terms of acme-leaseback are not on record, .*`weighbridge start` with this configuration journals them/) });
+    await started(OCTOBER_MS);
     expect(await run(['statement', 'issue', '--config', file, '--lease', 'acme-leaseback', '--period', '2026-11', '--out', out], { nowMs: DECEMBER_MS })).toMatchObject({ code: 0 });
     const signed = join(folder, 'signed.json');
     expect(await run(['statement', 'countersign', '--file', out, '--by', 'acme', '--data', join(folder, 'acme-data'), '--out', signed], { nowMs: DECEMBER_MS })).toMatchObject({ code: 0 });

@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accountProblem, type Payers } from '../../../accounting/leases/accounts.ts';
 import { decimal, decimalText, minus, plus } from '../../../accounting/leases/exact.ts';
 import { parseImport } from '../../../accounting/leases/imports.ts';
 import { paymentsImport } from '../../../accounting/leases/payments.ts';
@@ -14,6 +15,7 @@ import { recordTerms, writeMonth } from './month.ts';
 
 const HEAD = 'lease,payer,payee,paid_at,amount,currency,reference';
 const FEBRUARY = { nowMs: Date.parse('2027-02-05T12:00:00Z') };
+const PAYERS: Payers = { parties: ['acme', 'nfx'], accounts: ['BTC', 'USD'].map((currency) => ({ first: 'acme', second: 'nfx', currency })) };
 const CHICAGO = 'America/Chicago';
 let folder = '';
 let file = '';
@@ -40,7 +42,7 @@ const statement = async (action: string, period: string, ...args: string[]): Pro
 describe('payments', () => {
   it('are refused with line and column of each fault', () => {
     const faults = (line: string): readonly string[] => {
-      const parsed = parseImport(paymentsImport(new Map([['a', ['acme', 'nfx']]])), `${HEAD}\n${line}\n`);
+      const parsed = parseImport(paymentsImport({ leases: new Map([['a', PAYERS]]), nowMs: FEBRUARY.nowMs }), `${HEAD}\n${line}\n`);
       return 'problems' in parsed ? parsed.problems : [];
     };
     expect(faults('a,nfx,acme,2026-12-05,100.00,USD,r')).toEqual([]);
@@ -48,7 +50,21 @@ describe('payments', () => {
     expect(faults('a,nfx,nfx,5 Dec,100.001,USD,').map((fault) => fault.split(', ')[1])).toEqual(['column payee', 'column paid_at', 'column amount', 'column reference']);
     expect(faults('a,nfx,host,2026-12-05,0.00,usd,r').map((fault) => fault.split(', ')[1])).toEqual(['column payee', 'column currency', 'column amount']);
     expect(faults('a,nfx,acme,2026-12-05,0.00000000000000001,BTC,r')).toEqual([]);
+    for (const none of ['-5.00', '0', '+1', '1e3', '']) expect(faults(`a,nfx,acme,2026-12-05,${none},USD,r`)).toEqual([expect.stringContaining(`column amount, "${none}", which is no amount above zero`)]);
+    expect(faults('a,nfx,acme,2027-02-06,100.00,USD,r')).toEqual([expect.stringContaining('column paid_at, "2027-02-06", which is still to come')]);
     for (const never of ['2026-11-31', '2026-02-30T10:00Z', '2027-02-29']) expect(faults(`a,nfx,acme,${never},100.00,USD,r`)).toEqual([expect.stringContaining(`column paid_at, "${never}", which is no time`)]);
+  });
+
+  it('in a currency that the two have no account in are refused with row and currencies', async () => {
+    const path = join(folder, 'euros.csv');
+    writeFileSync(path, `${HEAD}\nacme-leaseback,nfx,acme,2026-12-05,1,USD,A\nacme-leaseback,nfx,acme,2026-12-05,1,EUR,B\nacme-hosting,acme,host,2026-12-05,1,BTC,C\n`);
+    const { code, err } = await run(['payments', 'import', path, '--config', file], FEBRUARY);
+    expect(code).toBe(1);
+    expect(err.split('\n').slice(0, 2)).toEqual([
+      expect.stringContaining('has in line 3, column currency, EUR, in which nfx and acme have no account: theirs are in BTC and USD.'),
+      expect.stringContaining('has in line 4, column currency, BTC, in which acme and host have no account: theirs are in USD.'),
+    ]);
+    expect(accountProblem({ ...PAYERS, parties: ['acme', 'host', 'nfx'] }, 'nfx', 'host', 'USD')).toBe('but nfx and host settle nothing between them: there is acme with nfx in BTC, acme with nfx in USD');
   });
 
   it('with several faults are refused with all of them, and nothing is imported', async () => {
