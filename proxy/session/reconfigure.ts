@@ -22,8 +22,14 @@ export interface Reconfigured {
 
 /** Routes as they are to be; one that has not changed stays the very same, and with it all that refers to it. */
 function routesAfter(before: readonly Route[], config: Config): Route[] {
-  const known = new Map(before.map((route) => [JSON.stringify(route), route]));
-  return compileRoutes(config.routes).map((route) => known.get(JSON.stringify(route)) ?? route);
+  const contentOf = (route: Route): string => JSON.stringify({ ...route, index: 0 });
+  const known = new Map(before.map((route) => [contentOf(route), route]));
+  return compileRoutes(config.routes).map((route) => {
+    const same = known.get(contentOf(route));
+    if (same === undefined) return route;
+    same.index = route.index;
+    return same;
+  });
 }
 
 /** Puts `config` in force for all that is decided from now on. Links are the pools' affair. */
@@ -59,7 +65,6 @@ function settleAnew(state: FarmState, session: Session): 'stays' | 'rerouted' | 
     return 'leaves';
   }
   const rerouted = route !== session.route;
-  if (rerouted) session.resumedRoute = undefined;
   travel(state, session, route, leases);
   if (!rerouted) return 'stays';
   rebind(state, session, route.lessee);

@@ -3,7 +3,8 @@ import { levelsOf, poolsNamed, type Part } from '../../config/route-pools.ts';
 import type { Config } from '../../config/schema.ts';
 
 export interface Route {
-  readonly index: number;
+  /** Its place in the configuration, which may change while it stays the same route. */
+  index: number;
   readonly site: string | undefined;
   /** `host:port` as a site's `listen` has it. */
   readonly listener: string | undefined;

@@ -24,6 +24,11 @@ function keyOf({ site, listener, lease, worker, userAgent, lessee, parts }: Rout
   return JSON.stringify([site ?? '', listener ?? '', lease ?? '', worker ?? '', userAgent ?? '', lessee, ...parts.map(({ weight, pools }) => [weight, ...pools])]);
 }
 
+/** Whether a part of one route is the same part of the other: the same pools, of whatever weight. */
+function dividedAlike(a: Route, b: Route): boolean {
+  return a === b || (a.parts.length === b.parts.length && a.parts.every(({ pools }, part) => pools.join('\t') === b.parts[part]!.pools.join('\t')));
+}
+
 export class Splitting {
   private readonly state: FarmState;
   private readonly byRoute = new Map<Route, Divided>();
@@ -47,9 +52,9 @@ export class Splitting {
     return (2 ** (session.vardiff?.exponent ?? startExponent) * sharesPerMinute) / 60_000;
   }
 
-  /** A session has its route: one that came back to it keeps its part. */
-  placed(session: Session, route: Route): void {
-    if (session.resumedRoute === route) return;
+  /** A session has its route. Where that is divided as the one `before` it was, also before the machine came back, it keeps its part. */
+  placed(session: Session, route: Route, before: Route | undefined): void {
+    if (before !== undefined && dividedAlike(before, route)) return;
     const divided = this.byRoute.get(route);
     session.part = divided === undefined ? 0 : divided.split.place(this.rateOf(session, this.state.now.monoMs));
     session.partMovedMono = undefined;

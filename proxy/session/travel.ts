@@ -17,11 +17,11 @@ export function routeOf(state: FarmState, { site, listener, userAgent }: Session
 /** Its route from now on, and the lease whose links it is to be on. */
 export function travel(state: FarmState, session: Session, route: Route, leases: readonly string[]): void {
   const { outlets, splitting } = state;
-  const moved = session.route !== route;
+  const before = session.route;
   session.route = route;
   session.leases = leases;
   session.lease = leases.find((lease) => outlets.hasOwn(lease)) ?? '';
   // So that the ones that stand by are connected too.
   for (const pool of route.pools) outlets.of(pool, session);
-  if (moved) splitting.placed(session, route);
+  if (before !== route) splitting.placed(session, route, before ?? session.resumedRoute);
 }

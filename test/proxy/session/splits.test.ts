@@ -4,7 +4,7 @@ import type { Link } from '../../../proxy/session/link.ts';
 import type { Session } from '../../../proxy/session/session.ts';
 import { Fixture, jobIn, share, yamlOf } from '../../simulation/fixture.ts';
 import { breaches } from '../../simulation/invariants.ts';
-import { SimFarm } from '../../simulation/sim-farm.ts';
+import { configOf, SimFarm } from '../../simulation/sim-farm.ts';
 
 const SPLIT = 'routes: [ { lessee: acme, pools: [ { pool: a, weight: 65 }, { pool: b, weight: 35 } ] } ]';
 
@@ -98,6 +98,47 @@ describe('a split route', () => {
     expect(new Fixture(yamlOf('', SPLIT), new Map(), new Map([[key, memory]])).farm.splits.memory().get(key)).toEqual(memory);
     const other = new Fixture(yamlOf('', SPLIT.replace('65', '66')), new Map(), new Map([[key, memory]]));
     expect([...other.farm.splits.memory().values()]).toEqual([{ worked: ['0', '0'], moves: 0 }]);
+  });
+
+  it('is the same split wherever its route stands: a route put before it moves nobody and forgets nothing', () => {
+    const fixture = new Fixture(yamlOf('', SPLIT));
+    fixture.live('a');
+    fixture.live('b');
+    const sessions = crowd(fixture, 20);
+    // Chance has brought them here: dealt anew they would be elsewhere.
+    sessions.forEach((session, index) => worked(fixture, session, session.link!, index % 4));
+    const before = sessions.map(({ route, part, link, binds }) => ({ route, part, link, bind: binds[0] }));
+    const memory = [...fixture.farm.splits.memory()];
+    const first = yamlOf('', SPLIT.replace('[ {', '[ { match: { worker: "other.*" }, lessee: cobalt, pools: [ b ] }, {'));
+    expect(fixture.farm.reconfigure(configOf(first), [], fixture.now)).toEqual({ rerouted: 0, leaving: 0 });
+    expect(sessions.map(({ route, part, link, binds }) => ({ route, part, link, bind: binds[0] }))).toEqual(before);
+    expect([...fixture.farm.splits.memory()]).toEqual(memory);
+    expect(fixture.farm.splits.all()).toMatchObject([{ route: 1 }]);
+    const restarted = new Fixture(first, new Map(), new Map(memory));
+    expect([...restarted.farm.splits.memory()]).toEqual(memory);
+    expect(fixture.farm.reconfigure(configOf(yamlOf('', SPLIT)), [], fixture.now)).toEqual({ rerouted: 0, leaving: 0 });
+    expect(fixture.farm.splits.all()).toMatchObject([{ route: 0 }]);
+  });
+
+  it.each([
+    ['another lessee', SPLIT.replace('acme', 'cobalt')],
+    ['other weights', SPLIT.replace('65', '55').replace('35', '45')],
+  ])('leaves machines on their part when it is given %s', (_, changed) => {
+    const fixture = new Fixture(yamlOf('', SPLIT));
+    fixture.live('a');
+    fixture.live('b');
+    const sessions = crowd(fixture, 20);
+    sessions.slice(0, 5).forEach((session) => fixture.farm.disconnected(session, 'gone', fixture.now));
+    const before = sessions.map(({ part }) => part);
+    expect(fixture.farm.reconfigure(configOf(yamlOf('', changed)), [], fixture.now)).toEqual({ rerouted: 15, leaving: 0 });
+    fixture.wait(5000);
+    const back = sessions.slice(0, 5).map(({ sessionId }) => {
+      const session = fixture.connect();
+      fixture.subscribe(session, sessionId);
+      fixture.authorize(session);
+      return session;
+    });
+    expect([...back, ...sessions.slice(5)].map(({ part }) => part)).toEqual(before);
   });
 
   it('counts a late share for the part whose job it is', () => {
