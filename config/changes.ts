@@ -13,7 +13,7 @@ export interface Change {
 
 /** What is built once: by the supervisor, or by a process when it starts. */
 const WITH_NEW_INSTANCE = ['data', 'http', 'processes'];
-const WITH_NEW_PROCESS = ['durability', 'journal.segmentBytes', 'limits.jobsPerLinkMax', 'limits.duplicatesMax', 'limits.upstreamLineBytesMax', 'timeouts.prefixQuarantine'];
+const WITH_NEW_PROCESS = ['durability', 'journal.segmentBytes', 'limits.duplicatesMax', 'limits.upstreamLineBytesMax', 'timeouts.prefixQuarantine'];
 /** Sections that only proxy processes and the supervisor read; any other is the accountant's too. */
 const PROXIES_ALONE = ['data', 'http', 'processes', 'pools', 'routes', 'difficulty', 'reply', 'limits', 'timeouts', 'durability', 'metrics'];
 /** Of the sections that the accountant reads too, the options that it does not. */
@@ -55,8 +55,23 @@ interface Difference {
 function differences(before: unknown, after: unknown, path: readonly string[]): Difference[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (!isSection(before) || !isSection(after) || isAddress(before) || isAddress(after)) return [{ path, before, after }];
+  const places = Array.isArray(before) && Array.isArray(after) ? insertions(before, after, path) : [];
+  if (places.length > 0) return places;
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].flatMap((key) => differences(before[key], after[key], [...path, key]));
+}
+
+/** Entries that were put into a list in one place, or taken out of it: nothing has changed about those behind them. */
+function insertions(before: readonly unknown[], after: readonly unknown[], path: readonly string[]): Difference[] {
+  const least = Math.min(before.length, after.length);
+  let same = 0;
+  while (same < least && isDeepStrictEqual(before[same], after[same])) same += 1;
+  let sameEnd = 0;
+  while (sameEnd < least - same && isDeepStrictEqual(before.at(-1 - sameEnd), after.at(-1 - sameEnd))) sameEnd += 1;
+  if (same + sameEnd < least) return [];
+  const indices = Array.from({ length: Math.abs(before.length - after.length) }, (_, count) => same + count);
+  const [gone, come] = before.length > after.length ? [before, []] : [[], after];
+  return indices.map((index) => ({ path: [...path, String(index)], before: gone[index], after: come[index] }));
 }
 
 /** A list of sections is one too, with its places as keys. */
@@ -90,6 +105,7 @@ function textOf(value: unknown, key: string): string {
   if (Array.isArray(value)) return `[${value.map((each) => textOf(each, key)).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'nothing';
   const entries = Object.entries(value).filter(([name, each]) => name !== 'password' && each !== undefined);
+  if (entries.length === 0) return '{}';
   return `{ ${entries.map(([name, each]) => `${name.replace(/(Ms|Exponent)$/, '')}: ${textOf(each, name)}`).join(', ')} }`;
 }
 

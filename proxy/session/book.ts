@@ -99,7 +99,8 @@ export class JobBook {
   /** Of retired works that are not remembered the latest ntime: none of them can be told from new work that stays above it. */
   private forgottenNtime = 0;
   private readonly duplicates: DuplicateSets;
-  private readonly jobsPerLinkMax: number;
+  /** What is above it goes with the next job of the link. */
+  jobsPerLinkMax: number;
   private readonly retiredMax: number;
   private readonly bootTag: string;
   private readonly departed: (job: LiveJob) => void;

@@ -38,6 +38,7 @@ export function reconfigure(state: FarmState, config: Config): Reconfigured {
   // Machines keep the layouts that were granted until now.
   slotBytesMax(state);
   state.config = config;
+  state.book.jobsPerLinkMax = config.limits.jobsPerLinkMax;
   state.outlets.reconfigure();
   state.routes = routesAfter(routes, config);
   if (state.routes.length !== routes.length || state.routes.some((route, index) => route !== routes[index])) {

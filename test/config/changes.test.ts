@@ -33,6 +33,10 @@ describe('changes', () => {
     ['a.example:3333', 'c.example:4444', ['now: pools.main.url is now "stratum+tcp://c.example:4444", before "stratum+tcp://a.example:3333".']],
     ['secret-1', 'secret-2', ['now: pools.main.password has changed.']],
     ['lessee: acme', 'lessee: cobalt', ['now: routes[0].lessee is now "cobalt", before "acme".']],
+    // Where it stands in the file at hand, not a difference of all that comes after it.
+    ['- { match', '- { match: { site: north, userAgent: "x*" }, pools: [ backup ] }\n  - { match', ['now: routes[0] is new: { match: { site: "north", userAgent: "x*" }, lessee: "", pools: ["backup"] }.']],
+    ['  - { match: { worker: "acme.*" }, lessee: acme, pools: [ main, backup ] }\n  - { pools: [ backup ] }', '  - { pools: [ main, backup ] }', ['now: routes[0].match.worker is gone; it was "acme.*".', 'now: routes[0].lessee is now "", before "acme".', 'now: routes[1] is gone; it was { match: {}, lessee: "", pools: ["backup"] }.']],
+    ['routes:', 'limits: { jobsPerLinkMax: 32 }\nroutes:', ['now: limits.jobsPerLinkMax is now 32, before 64.']],
     ['routes:', 'difficulty: { start: 131072 }\nroutes:', ['now: difficulty.start is now 2^17, before 2^16.']],
     ['routes:', 'timeouts: { idle: 90s, refresh: 500ms }\nroutes:', ['now: timeouts.idle is now 90s, before 10m.', 'now: timeouts.refresh is now 500ms, before 25s.']],
     ['routes:', 'timeouts: { prefixQuarantine: 1h }\nroutes:', ['with a new process: timeouts.prefixQuarantine is now 1h, before 10m.']],

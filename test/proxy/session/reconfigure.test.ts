@@ -62,6 +62,25 @@ describe('a new configuration', () => {
     expect(fixture.hungUp).toEqual([]);
   });
 
+  it('that lets a link have more or fewer jobs holds at once, in the book as in the pace at which machines are sent work again', () => {
+    const more = 'timeouts: { refresh: 30s }\n';
+    const fixture = new Fixture(`${BASE}limits: { jobsPerLinkMax: 4 }\n${more}`);
+    const link = fixture.live('a');
+    const { session, heard } = fixture.miner('acme.1');
+    const jobs = (): number => [...fixture.farm.state.book.all()].length;
+    fixture.farm.reconfigure(configOf(`${BASE}limits: { jobsPerLinkMax: 64 }\n${more}`), [], fixture.now);
+    // A client that asks for work all the time gets it so often that all jobs that are kept last for two refreshes.
+    for (let second = 0; second < 55; second += 1) {
+      fixture.wait(1000);
+      fixture.subscribe(session);
+    }
+    expect(fixture.farm.state.book.find(jobIn(heard).id)).toBeDefined();
+    expect(jobs()).toBeGreaterThan(40);
+    fixture.farm.reconfigure(configOf(`${BASE}limits: { jobsPerLinkMax: 4 }\n${more}`), [], fixture.now);
+    fixture.job(link);
+    expect(jobs()).toBe(4);
+  });
+
   it('that takes a route away lets its machines go at the pace of closes, and nobody else', () => {
     const fixture = new Fixture(`${BASE}timeouts: { closesPerSecond: 2 }`);
     fixture.live('a');
