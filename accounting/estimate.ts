@@ -15,7 +15,7 @@ export interface Estimate {
 
 /** Standard normal quantile at 97.5 %. */
 const Z = 1.959963984540054;
-/** Below this effective count the interval is Garwood's. */
+/** Below this effective count the normal interval is too short. */
 const EFFECTIVE_MIN = 100;
 /** With one difficulty Garwood's is exact at any count; beyond this it differs from the normal one by under 0.02 %. */
 const EXACT_MAX = 20_000;
@@ -36,7 +36,7 @@ export function hashesOfDifficulty(sum: Rational): bigint {
 
 /**
  * @param counts Accepted shares per exponent k (credit 2^k each). A pair with n = 0 says that this difficulty was in
- *   force: it gives an upper bound when nothing was found.
+ *   force: the upper bound allows for work under it that found nothing.
  * @param exposureMs The full time of the interval, fixed beforehand; never from the first to the last share.
  */
 export function estimate(counts: Iterable<readonly [exponent: number, n: number]>, exposureMs: number): Estimate {
@@ -55,7 +55,7 @@ export function estimate(counts: Iterable<readonly [exponent: number, n: number]
   }
   if (!(exposureMs > 0)) return { hashes, rate: undefined, low: undefined, high: undefined, shares };
   const perSecond = Number(HASHES_PER_DIFFICULTY.numerator) / Number(HASHES_PER_DIFFICULTY.denominator) / (exposureMs / 1000);
-  const [low, high] = shares === 0 ? [0, largest === -Infinity ? undefined : upper(0) * 2 ** largest] : interval(sum, squares, pairs);
+  const [low, high] = largest === -Infinity ? [0, undefined] : interval(sum, squares, 2 ** largest, shares === 0 || sum === shares * 2 ** largest);
   return {
     hashes,
     rate: Number(hashes) / (exposureMs / 1000),
@@ -65,22 +65,18 @@ export function estimate(counts: Iterable<readonly [exponent: number, n: number]
   };
 }
 
-/** Bounds of Σd. */
-function interval(sum: number, squares: number, pairs: readonly (readonly [number, number])[]): [number, number] {
-  const effective = (sum * sum) / squares;
-  const single = pairs.filter(([, n]) => n > 0).length === 1;
-  if (effective < EFFECTIVE_MIN || (single && effective <= EXACT_MAX)) {
-    const scale = squares / sum;
-    return [lower(effective) * scale, upper(effective) * scale];
+/**
+ * Bounds of Σd by Fay and Feuer's gamma interval (Statistics in Medicine 16, 1997, 791–801). The upper one has one share
+ * more, of the largest difficulty in force: that it found nothing may be chance. With one difficulty this is Garwood's exact interval.
+ */
+function interval(sum: number, squares: number, largest: number, single: boolean): [number, number] {
+  const [above, aboveSquares] = [sum + largest, squares + largest * largest];
+  const effective = sum === 0 ? 0 : (sum * sum) / squares;
+  const effectiveAbove = (above * above) / aboveSquares;
+  if (Math.min(effective, effectiveAbove - 1) < EFFECTIVE_MIN || (single && effective <= EXACT_MAX)) {
+    const low = effective === 0 ? 0 : (chiSquareQuantile(0.025, 2 * effective) / 2) * (squares / sum);
+    return [low, (chiSquareQuantile(0.975, 2 * effectiveAbove) / 2) * (aboveSquares / above)];
   }
   const half = Z * Math.sqrt(squares);
   return [sum - half, sum + half];
-}
-
-/** Garwood's bounds of a Poisson mean of which n were seen; n may be fractional. */
-function lower(n: number): number {
-  return n === 0 ? 0 : chiSquareQuantile(0.025, 2 * n) / 2;
-}
-function upper(n: number): number {
-  return chiSquareQuantile(0.975, 2 * n + 2) / 2;
 }

@@ -157,7 +157,7 @@ function inForceFirst(gathered: ReturnType<typeof gather>, buckets: readonly num
 
 function ledgerRow(by: LedgerKey, from: string, key: string, sums: Sums, exposureMs: number, exponent: number | undefined): LedgerRow {
   const counts: [number, number][] = [...sums.accepted];
-  if (counts.length === 0 && exponent !== undefined) counts.push([exponent, 0]);
+  if (exponent !== undefined) counts.push([exponent, 0]);
   const estimated = estimate(counts, exposureMs);
   const worker = by === 'worker';
   return {

@@ -7,7 +7,6 @@ const OPEN_MINUTES = 10;
 /** Minutes kept one by one; what is older is known to the hour. */
 const RECENT_MINUTES = 180;
 
-
 export class Observed {
   readonly #open = new Map<number, Map<string, ObservedMinuteRow>>();
   readonly #byMinute = new Map<number, number>();
@@ -38,7 +37,7 @@ export class Observed {
     }
     const grown = new Map<number, number>();
     for (const minute of [...touched].toSorted((a, b) => a - b)) {
-      const ms = Math.min(MINUTE_MS, exposures([...(this.#open.get(minute)?.values() ?? [])], 1).get(minute) ?? 0);
+      const ms = exposures([...(this.#open.get(minute)?.values() ?? [])], 1).get(minute) ?? 0;
       const more = Math.max(0, ms - (this.#byMinute.get(minute) ?? 0));
       const hour = Math.floor(minute / 60);
       grown.set(minute, more);

@@ -182,9 +182,11 @@ class WatchedLease {
     const starts: readonly [LeaseWindow, number][] = [['5m', end - 5], ['1h', end - 60], ['24h', (hour - 23) * 60], ['period', this.#periodHour(nowMs, end) * 60]];
     return starts.map(([window, start]) => {
       const short = window === '5m' || window === '1h';
-      const counts = short ? summed(this.#minutes, start) : this.#sinceHour(start / 60, hour);
-      if (counts.size === 0) counts.set(this.#exponent, 0);
-      const exposureMs = observed.between(start, end);
+      // Where the clock was set back, there are minutes after the present one. The long windows are told to the hour.
+      const stop = short ? end : (hour + 1) * 60;
+      const counts = short ? summed(this.#minutes, start, stop) : this.#sinceHour(start / 60, hour);
+      counts.set(this.#exponent, counts.get(this.#exponent) ?? 0);
+      const exposureMs = observed.between(start, stop);
       const { rate = 0, low = 0, high } = estimate(counts, exposureMs);
       const owedMs = this.#owedMs(start * MINUTE_MS, nowMs);
       // Of the owed time as much as was observed.

@@ -76,6 +76,26 @@ describe('the estimate', () => {
     expect(many.high ?? NaN).toBeCloseTo((15_000 + 1.959963984540054 * Math.sqrt(25_000)) * C, -4);
   });
 
+  it.each([
+    [[0, 2], [3, 0.25]], [[0, 4], [3, 0.5]], [[0, 10], [1, 5]], [[0, 10], [3, 1]], [[0, 40], [5, 1]], [[0, 50], [4, 3]], [[0, 100], [6, 1.5]], [[0, 120], [6, 0.5]],
+  ] as const)('covers the truth at least 95 times in a hundred where a difficulty finds few or no shares: %j and %j', ([low, many], [high, few]) => {
+    const truth = (many * 2 ** low + few * 2 ** high) * C;
+    const chances = (mean: number): number[] => {
+      const found = [Math.exp(-mean)];
+      while (found.length < mean + 12 * Math.sqrt(mean) + 12) found.push(((found.at(-1) ?? 0) * mean) / found.length);
+      return found;
+    };
+    let covered = 0;
+    // Every outcome, by its probability: nothing is simulated.
+    for (const [i, likely] of chances(many).entries()) {
+      for (const [j, chance] of chances(few).entries()) {
+        const found = estimate([[low, i], [high, j]], 1000);
+        if ((found.low ?? NaN) <= truth && truth <= (found.high ?? NaN)) covered += likely * chance;
+      }
+    }
+    expect(covered).toBeGreaterThanOrEqual(0.95);
+  });
+
   it('covers the truth in about 95 % of simulated intervals', () => {
     const random = seededRandom(20_260_101);
     const poisson = (mean: number): number => {

@@ -176,6 +176,26 @@ describe('a ledger query', () => {
     rmSync(silent, { recursive: true });
   });
 
+  it('allows above few shares for work under the larger difficulty that was in force before', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'wb-few-'));
+    const ledger = Store.open(folder);
+    const deltas = emptyDeltas();
+    const hour = 20_000 * 24;
+    const row = { run: '0123456789ab', site: 'north', lessee: '', leases: '', pool: 'p', worker: 'w', verdict: 'accepted', last_ms: 1 } as const;
+    deltas.worker_hour.set('a', { ...row, hour: hour + 1, exponent: 16, n: 3 });
+    deltas.worker_hour.set('b', { ...row, hour: hour + 2, exponent: 10, n: 2 });
+    for (const each of [1, 2]) deltas.observed_minute.set(String(each), { minute: (hour + each) * 60, run: '0123456789ab', process: 'p', observed_ms: 60_000, first_ms: 0, last_ms: 60_000 });
+    ledger.apply(deltas, []);
+    const report = queryLedger(ledger, { by: 'worker', step: '1h', fromMs: (hour + 1) * HOUR_MS, toMs: (hour + 3) * HOUR_MS });
+    if ('refused' in report) throw new Error(report.refused);
+    const [, later] = report.rows;
+    expect(later).toMatchObject({ accepted: 2, rateHigh: estimate([[10, 2], [16, 0]], 60_000).high });
+    // Two shares of 2^10 alone would bound it ten times lower.
+    expect(later?.rateHigh ?? 0).toBeGreaterThan((estimate([[10, 2]], 60_000).high ?? Infinity) * 10);
+    ledger.close();
+    rmSync(folder, { recursive: true });
+  });
+
   it('refuses what it cannot answer, and says why', () => {
     const refused = (over: Partial<LedgerQuery>): string => {
       const answer = queryLedger(store, { by: 'site', step: '1h', fromMs, toMs, ...over });
@@ -199,6 +219,8 @@ describe('exposure', () => {
     expect(exposures([row(1, 'a', 0, 40_000), row(1, 'b', 30_000, 60_000)], 1)).toEqual(new Map([[1, 60_000]]));
     // What one process observed by its monotonic clock counts, whatever the wall clock did.
     expect(exposures([row(1, 'a', 0, 10_000, 30_000)], 1)).toEqual(new Map([[1, 30_000]]));
+    // The same where two processes observed the minute twice, side by side.
+    expect(exposures([row(1, 'a', 0, 60_000, 120_000), row(1, 'b', 0, 60_000, 120_000)], 1)).toEqual(new Map([[1, 120_000]]));
     expect(exposures([row(59, 'a', 0, 60_000), row(60, 'a', 0, 1000)], 60)).toEqual(new Map([[0, 60_000], [1, 1000]]));
   });
 });

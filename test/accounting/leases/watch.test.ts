@@ -42,7 +42,7 @@ class Farm {
     }
   }
 
-  /** Time in which nobody observes. */
+  /** Time in which nobody observes; negative: the clock is set back. */
   skip(ms: number): void {
     this.nowMs += ms;
   }
@@ -133,6 +133,20 @@ describe('a lease that is watched', () => {
     // Beyond the cap of its clause it owes all the same.
     farm.watch.told([event({ from_ms: farm.nowMs - 200 * HOUR_MS, to_ms: farm.nowMs + HOUR_MS })]);
     expect(farm.figures().owed).toBe(CONTRACTED);
+  });
+
+  it('has the rate it had when the clock is set back', () => {
+    const farm = new Farm(12);
+    farm.run(HOUR_MS - 2 * MINUTE_MS, 1, EXPONENT, 5000);
+    farm.skip(-10 * MINUTE_MS);
+    farm.run(MINUTE_MS, 1, EXPONENT, 5000);
+    for (const { low, high } of farm.figures().windows) {
+      expect(low).toBeLessThan(CONTRACTED);
+      expect(high).toBeGreaterThan(CONTRACTED);
+    }
+    farm.run(6 * MINUTE_MS, 1, EXPONENT, 5000);
+    // Minutes that were lived through twice count twice.
+    for (const { rate } of farm.figures().windows) expect(rate / CONTRACTED).toBeLessThan(1.4);
   });
 
   it('is unmeasured while nobody observes, and not blamed for that time', () => {
