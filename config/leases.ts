@@ -185,6 +185,9 @@ export const leaseSchema = section({
     .describe("Pool accounts of this lease: for each pool the name to authorise with in place of the pool's `user`, on links of its own. Left out: the account of the pool."),
   basis: option(oneOf(['delivered', 'credited']), 'delivered', 'Whether work counts when it is delivered to the proxy or when the pool credits it.'),
   lossBorneBy: lossSchema.prefault({}).describe('Whose loss it is when delivered work does not reach the pool: what the performer bears does not count as delivered.'),
+  unmeasured: oneOf(['performer', 'excused'])
+    .optional()
+    .describe('Who bears time in which no proxy process ran, so that nobody observed: `performer`, it is owed and nothing counts as delivered in it; `excused`, it is not owed, and fixed rent stays due for it. Left out: the performer, in every kind of lease, for he would else gain by stopping a proxy that he runs.'),
   rent: list(rentSchema, 'payments').describe('What is paid, by whom, to whom.'),
   service: serviceSchema.optional().describe('Credit for hash rate that was not delivered. Left out: none.'),
   minSharesPerMinute: option(whole(1, 100_000), 20, 'Shares a minute of the whole lease that are promised as a measure. Chance excuses at most what this many would.'),
@@ -211,6 +214,8 @@ export const leaseSchema = section({
     const { from, to } = lease.term;
     return {
       ...lease,
+      // Terms that were journaled before there was a choice do not name it and mean the performer: so equal terms stay equal, and so does their digest.
+      unmeasured: lease.unmeasured === 'excused' ? ('excused' as const) : undefined,
       performer: lease.performer ?? lease[defaults.performer],
       residual: lease.residual ?? lease[defaults.residual],
       lossBorneBy: { ...defaults.lossBorneBy, ...definedOf(lease.lossBorneBy) } satisfies Required<Loss>,

@@ -2,7 +2,7 @@
  * When less than all of a lease worked, in two columns: what was observed, and what a party stated of that time. A cause is
  * never guessed: a session ended or nothing was found, and why machines stood still only people know.
  */
-import { HOUR_MS, MINUTE_MS, type EndedHourRow } from '../rows.ts';
+import { HOUR_MS, type EndedHourRow, type ObservedMinuteRow } from '../rows.ts';
 import { msWithin, type Span, type Statement as Stated } from './excused.ts';
 import type { SilentStretch } from './machines.ts';
 
@@ -18,27 +18,22 @@ const STRETCHES_MAX = 30;
 const LINKS_MAX = 20;
 /** Names of a stretch that are written out. */
 const NAMES_MAX = 3;
-/** Pulses come once a second, so a minute that was observed may lack that much: it neither is a gap nor lengthens one. */
-const PULSE_MS = 1000;
-/** Less is no gap that a statement lists. */
+/** Pulses come once a second, and a restart takes a few: less is no gap. */
 const GAP_MIN_MS = 10_000;
 
-/** Times in which no proxy process observed, by the minute. `observed`: minute → milliseconds. */
-export function unobserved(observed: ReadonlyMap<number, number>, { fromMs, toMs }: Span): Span[] {
-  const gaps: { fromMs: number; toMs: number; missing: number }[] = [];
-  for (let minute = Math.floor(fromMs / MINUTE_MS); minute * MINUTE_MS < toMs; minute += 1) {
-    const [from, to] = [Math.max(fromMs, minute * MINUTE_MS), Math.min(toMs, (minute + 1) * MINUTE_MS)];
-    const missing = to - from - (observed.get(minute) ?? 0);
-    if (missing <= Math.min(PULSE_MS, (to - from) / 2)) continue;
-    const last = gaps.at(-1);
-    if (last?.toMs === from) {
-      last.toMs = to;
-      last.missing += missing;
-    } else {
-      gaps.push({ fromMs: from, toMs: to, missing });
-    }
+/** Times in which no proxy process observed: from the last pulse of one to the first that follows, of any. Rows are those of the minutes of the span, in any order. */
+export function unobserved(rows: readonly ObservedMinuteRow[], { fromMs, toMs }: Span): Span[] {
+  const gaps: Span[] = [];
+  let reachedMs = fromMs;
+  const gapUntil = (ms: number): void => {
+    if (ms - reachedMs >= GAP_MIN_MS) gaps.push({ fromMs: reachedMs, toMs: ms });
+  };
+  for (const { first_ms, last_ms } of rows.toSorted((a, b) => a.first_ms - b.first_ms)) {
+    gapUntil(Math.min(first_ms, toMs));
+    reachedMs = Math.max(reachedMs, last_ms);
   }
-  return gaps.filter(({ missing }) => missing >= GAP_MIN_MS).map(({ fromMs: from, toMs: to }) => ({ fromMs: from, toMs: to }));
+  gapUntil(toMs);
+  return gaps;
 }
 
 export interface Downtimes {

@@ -36,7 +36,7 @@ function joined(spans: readonly Span[]): Span[] {
 }
 
 /** What of `spans` is in none of `cut`. */
-function without(spans: readonly Span[], cut: readonly Span[]): Span[] {
+export function without(spans: readonly Span[], cut: readonly Span[]): Span[] {
   let left = joined(spans);
   for (const { fromMs, toMs } of cut) {
     left = left.flatMap((span) => [

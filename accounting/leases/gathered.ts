@@ -1,15 +1,16 @@
 /** Everything that a statement takes from the ledger, read as of one moment: work by day, machines by hour, what ended, what pools paid. */
 import type { LocalDay } from '../../config/calendar.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
+import { exposures } from '../exposure.ts';
 import { leaseIds } from '../../proxy/session/leases.ts';
 import type { Book, LedgerRange, LedgerReader } from '../reader.ts';
 import { HOUR_MS, MINUTE_MS, type EndedHourRow } from '../rows.ts';
 import { unobserved } from './downtime.ts';
 import { earnedByDay, earnedParts, earnedRanges, type EarnedPart } from './earned.ts';
 import type { Earning } from './earnings.ts';
-import { msWithin, type ExcusedTime, type Span } from './excused.ts';
+import { msWithin, without, type ExcusedTime, type Span } from './excused.ts';
 import { dayNumberOf, machinesOf, type Machines } from './machines.ts';
-import { installedOn, measureDays, measureRanges, observedMinutes } from './measure.ts';
+import { installedOn, measureDays, measureRanges, observedRows } from './measure.ts';
 import { energyOf, type Reading } from './meters.ts';
 import type { LeaseDay } from './quantities.ts';
 
@@ -51,11 +52,14 @@ function otherRanges(days: readonly LocalDay[], lease: string): LedgerRange[] {
 }
 
 function gather(reader: LedgerReader, lease: string, { days, timezone, excused, inventory, earnings, readings }: GatherQuery): Gathered {
-  const minutes = observedMinutes(reader, days, lease);
+  const observed = observedRows(reader, days, lease);
+  const minutes = exposures(observed, 1);
   const measured = measureDays(reader, days, lease, days.map((day) => inventory && installedOn(day, inventory)), minutes);
   const earned = earnedParts(reader, days, earnings, lease);
   const byDay = earnedByDay(days.length, earned);
   const excuses = [...excused.curtailed, ...excused.suspended];
+  const gaps = unobserved(observed, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 });
+  const unmeasured = without(gaps, excuses);
   const [machineDays, endings] = otherRanges(days, lease);
   const rows = machineDays === undefined ? [] : reader.rows('lease_day', machineDays.from, machineDays.to, lease);
   const machines = machinesOf(rows, days, timezone, inventory, {
@@ -63,9 +67,8 @@ function gather(reader: LedgerReader, lease: string, { days, timezone, excused, 
     isExcused: (fromMs, toMs) => msWithin(excuses, fromMs, toMs) > 0,
   });
   return {
-    days: measured.map((day, index) => ({ ...day, earned: byDay[index] ?? 0n, metered: energyOf(day, readings) })),
-    earned, readings, machines,
-    gaps: unobserved(minutes, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 }),
+    days: measured.map((day, index) => ({ ...day, unmeasuredMs: msWithin(unmeasured, day.fromMs, day.toMs), earned: byDay[index] ?? 0n, metered: energyOf(day, readings) })),
+    earned, readings, machines, gaps,
     ended: endings === undefined ? [] : endedOf([...reader.rows('ended_hour', endings.from, endings.to)], lease, new Set(measured.flatMap(({ pools }) => [...(pools ?? [])]))),
   };
 }

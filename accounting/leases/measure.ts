@@ -1,8 +1,7 @@
 /** The local days of a lease out of the ledger: hour rows, and minute rows where a day begins or ends within an hour. */
 import type { LocalDay } from '../../config/calendar.ts';
-import { exposures } from '../exposure.ts';
 import type { LedgerRange, LedgerReader } from '../reader.ts';
-import { DAY_MS, MINUTE_MS, type CreditedHourRow, type CreditedMinuteRow, type DeliveredHourRow, type DeliveredMinuteRow } from '../rows.ts';
+import { DAY_MS, MINUTE_MS, type CreditedHourRow, type CreditedMinuteRow, type DeliveredHourRow, type DeliveredMinuteRow, type ObservedMinuteRow } from '../rows.ts';
 import { powerOfTwo, rationalOf, shareWorth } from '../worth.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
 import { exact, times, total, type Exact } from './exact.ts';
@@ -74,14 +73,19 @@ export function measureRanges(days: readonly LocalDay[], lease: string): readonl
   return new Calendar(days, lease).ranges;
 }
 
-/** Minute → milliseconds of it in which at least one proxy process observed. */
-export function observedMinutes(reader: LedgerReader, days: readonly LocalDay[], lease: string): ReadonlyMap<number, number> {
+/** What each proxy process observed of the minutes of the days. */
+export function observedRows(reader: LedgerReader, days: readonly LocalDay[], lease: string): ObservedMinuteRow[] {
   const { all } = new Calendar(days, lease);
-  return exposures(reader.rows('observed_minute', all.from, all.to), 1);
+  return [...reader.rows('observed_minute', all.from, all.to)];
 }
 
-/** Measures contiguous local days of a lease, in order. `installed` is TH·day of each by the inventory. */
-export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[], minutes = observedMinutes(reader, days, lease)): LeaseDay[] {
+/**
+ * Measures contiguous local days of a lease, in order.
+ *
+ * @param installed TH·day of each by the inventory.
+ * @param minutes Minute → milliseconds of it in which at least one proxy process observed.
+ */
+export function measureDays(reader: LedgerReader, days: readonly LocalDay[], lease: string, installed: readonly (Exact | undefined)[], minutes: ReadonlyMap<number, number>): LeaseDay[] {
   const calendar = new Calendar(days, lease);
   const sums = days.map(() => new DaySums());
   const { from, to } = calendar.hours;

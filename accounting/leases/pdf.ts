@@ -122,8 +122,8 @@ function performance(document: Document, statement: StatementDraft): void {
   // One for the period, or for each part of it by its own terms; those of single days stand in the file.
   const measures = service.length === 1 ? service : service.filter(({ date }) => date.includes(' to '));
   const lost = losses.filter(({ terahashDays }) => Number(terahashDays) > 0).map(({ cause, bearer, terahashDays }) => `${quantity(terahashDays, 2)} TH-days ${LOSS_WORDS[cause] ?? cause} (borne by ${name(statement, bearer)})`);
-  const { availability, machineHours, curtailedHours, suspendedHours } = total;
-  const excused = [[curtailedHours, 'curtailed'], [suspendedHours, 'suspended']].filter(([hours]) => Number(hours) > 0).map(([hours = '', what = '']) => `${quantity(hours, 2)} hours were ${what}`);
+  const { availability, machineHours, curtailedHours, suspendedHours, excusedUnmeasuredHours } = total;
+  const excused = [[curtailedHours, 'curtailed'], [suspendedHours, 'suspended'], [excusedUnmeasuredHours, 'unmeasured and excused']].filter(([hours]) => Number(hours) > 0).map(([hours = '', what = '']) => `${quantity(hours, 2)} hours were ${what}`);
   const lines = [
     `Delivered ${quantity(total.delivered, 1)} of ${quantity(total.owed, 1)} TH-days owed, between ${quantity(total.deliveredLow, 1)} and ${quantity(total.deliveredHigh, 1)} with 95 % confidence, from ${quantity(String(total.shares), 0)} shares; the pool credited ${quantity(total.credited, 1)}.`,
     ...measures.map(({ date, ratio, target, noise, shortfallBeyondNoise, pointsBelowTarget }) =>

@@ -32,6 +32,8 @@ export interface LeaseDay {
   readonly losses: Readonly<Record<LossCause, Exact>>;
   /** Time in which at least one proxy process observed. */
   readonly observedMs: number;
+  /** Time that lies in a gap in which nobody observed, and is neither curtailed nor suspended. Left out: none. */
+  readonly unmeasuredMs?: number;
   /** By the inventory; undefined without one. */
   readonly installed: Exact | undefined;
   /** Shares that were sent to pools, and what those answered. */
@@ -50,7 +52,7 @@ export interface DayQuantities {
   readonly fromMs: number;
   readonly toMs: number;
   readonly contracted: Exact;
-  /** Contracted less curtailed and suspended time. */
+  /** Contracted less curtailed and suspended time, and less unmeasured time where that is excused. */
   readonly owed: Exact;
   /** What fixed rent is due for. */
   readonly due: Exact;
@@ -66,6 +68,8 @@ export interface DayQuantities {
   readonly worth: bigint;
   readonly curtailedMs: number;
   readonly suspendedMs: number;
+  /** Unmeasured time that is not owed; 0 where the performer bears it. */
+  readonly unmeasuredMs: number;
   readonly observedMs: number;
   readonly metered: ReadonlyMap<string, Exact>;
 }
@@ -143,9 +147,10 @@ export function quantities(lease: LeaseConfig, days: readonly LeaseDay[], excuse
     const ms = day.toMs - day.fromMs;
     const curtailedMs = msWithin(excused.curtailed, day.fromMs, day.toMs);
     const suspendedMs = msWithin(excused.suspended, day.fromMs, day.toMs);
+    const unmeasuredMs = lease.unmeasured === 'excused' ? (day.unmeasuredMs ?? 0) : 0;
     const delivered = difficultyOf(day.shares);
     const settled = terahashDays(settledDifficulty(lease, day, delivered));
-    const owed = rateTerahashDays(lease.contracted, ms - curtailedMs - suspendedMs);
+    const owed = rateTerahashDays(lease.contracted, ms - curtailedMs - suspendedMs - unmeasuredMs);
     settledSoFar = plus(settledSoFar, settled);
     ceiling = plus(ceiling, times(owed, plus(ONE, percentage(lease.overDelivery?.upTo ?? '0'))));
     const billed = isPaid(lease) ? settledSoFar : least(settledSoFar, ceiling);
@@ -155,6 +160,7 @@ export function quantities(lease: LeaseConfig, days: readonly LeaseDay[], excuse
       date: day.date, fromMs: day.fromMs, toMs: day.toMs,
       contracted: rateTerahashDays(lease.contracted, ms),
       owed,
+      // Rent is paid for the rate that machines stand ready for; that nobody observed them says nothing of it.
       due: rateTerahashDays(lease.contracted, ms - msWithin(unpaid, day.fromMs, day.toMs)),
       installed: day.installed,
       delivered: terahashDays(delivered),
@@ -162,7 +168,7 @@ export function quantities(lease: LeaseConfig, days: readonly LeaseDay[], excuse
       losses: lossesOf(day),
       settled, billable,
       worth: sharedWorth(lease, day, delivered),
-      curtailedMs, suspendedMs, observedMs: day.observedMs, metered: day.metered ?? NO_METERS,
+      curtailedMs, suspendedMs, unmeasuredMs, observedMs: day.observedMs, metered: day.metered ?? NO_METERS,
     };
   });
   const above = minus(settledSoFar, billedSoFar);

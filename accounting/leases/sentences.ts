@@ -87,11 +87,12 @@ function losses(terms: LeaseTerms): string[] {
 }
 
 function rest(terms: LeaseTerms): string[] {
-  const { overDelivery, curtailment } = terms.lease;
+  const { overDelivery, curtailment, unmeasured } = terms.lease;
   const above = overDelivery === undefined || overDelivery.then === 'paid' ? 'All delivered work counts, also above contract.' : `Work counts up to ${overDelivery.upTo}% above contract; beyond it, it is ${overDelivery.then === 'free' ? 'free' : 'carried to the next statement'}.`;
-  if (curtailment === undefined) return [above, 'No curtailment is agreed: every hour is owed.'];
+  const gaps = unmeasured === 'excused' ? 'Time in which nobody observed, because no proxy process ran, is not owed; fixed rent stays due for it.' : 'Time in which nobody observed is owed, and nothing counts as delivered in it.';
+  if (curtailment === undefined) return [above, gaps, 'No curtailment is agreed: no hour is excused by it.'];
   const due = curtailment.rent === 'due' ? 'fixed rent stays due' : 'no fixed rent is due';
-  return [above, `Up to ${curtailment.annualCapHours} hours a year may be curtailed; ${due} for them, and the grid's payment is ${partyName(terms, curtailment.creditTo)}'s.`];
+  return [above, gaps, `Up to ${curtailment.annualCapHours} hours a year may be curtailed; ${due} for them, and the grid's payment is ${partyName(terms, curtailment.creditTo)}'s.`];
 }
 
 /** All of a lease, one sentence a line. */

@@ -180,9 +180,10 @@ function dayOf(day: DayQuantities, expected: bigint, measured: LeaseDay | undefi
     ...availabilityOf(machines === undefined ? [] : [machines]),
     losses: Object.fromEntries(LOSS_CAUSES.map((cause) => [cause, quantity(day.losses[cause])])),
     expected: minorText(expected, placesOf('BTC')),
-    curtailedHours: decimalText(exact(BigInt(day.curtailedMs), 3_600_000n), 4),
-    suspendedHours: decimalText(exact(BigInt(day.suspendedMs), 3_600_000n), 4),
-    observedHours: decimalText(exact(BigInt(Math.round(day.observedMs)), 3_600_000n), 4),
+    curtailedHours: hoursText(day.curtailedMs),
+    suspendedHours: hoursText(day.suspendedMs),
+    excusedUnmeasuredHours: hoursText(day.unmeasuredMs),
+    observedHours: hoursText(Math.round(day.observedMs)),
   };
 }
 
@@ -219,6 +220,7 @@ function totalOf(days: readonly DayQuantities[], expected: readonly bigint[], me
     expected: minorText(expected.reduce((a, b) => a + b, 0n), placesOf('BTC')),
     curtailedHours: hoursText(days.reduce((ms, { curtailedMs }) => ms + curtailedMs, 0)),
     suspendedHours: hoursText(days.reduce((ms, { suspendedMs }) => ms + suspendedMs, 0)),
+    excusedUnmeasuredHours: hoursText(days.reduce((ms, { unmeasuredMs }) => ms + unmeasuredMs, 0)),
     observedHours: hoursText(Math.round(days.reduce((ms, { observedMs }) => ms + observedMs, 0))),
   };
 }
@@ -334,9 +336,11 @@ const GAP_MIN_MS = 10_000;
 function completeness(days: readonly DayQuantities[]): string[] {
   const gaps = days.filter(({ fromMs, toMs, observedMs }) => toMs - fromMs - observedMs >= GAP_MIN_MS);
   const list = gaps.map(({ date, fromMs, toMs, observedMs }) => `${date} (${((toMs - fromMs - observedMs) / 3_600_000).toFixed(2)} h)`);
+  const excused = days.filter(({ unmeasuredMs }) => unmeasuredMs > 0).map(({ date, unmeasuredMs }) => `${date} (${(unmeasuredMs / 3_600_000).toFixed(2)} h)`);
   const unjournaled = total(days.map((day) => day.losses.unjournaled));
   return [
     gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
+    ...(excused.length === 0 ? [] : [`Excused as unmeasured, and so not owed: ${excused.join(', ')}.`]),
     unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${quantity(unjournaled)} TH·day went unjournaled.`,
   ];
 }

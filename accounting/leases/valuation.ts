@@ -188,7 +188,7 @@ function serviceOf(lease: LeaseConfig, days: readonly LeaseDay[], counted: reado
   return groups.map((group) => {
     const chosen = group.flatMap((index) => counted[index] ?? []);
     const shares = group.flatMap((index) => [...(days[index]?.shares ?? [])]);
-    const owedMs = chosen.reduce((ms, { fromMs, toMs, curtailedMs, suspendedMs }) => ms + toMs - fromMs - curtailedMs - suspendedMs, 0);
+    const owedMs = chosen.reduce((ms, { fromMs, toMs, curtailedMs, suspendedMs, unmeasuredMs }) => ms + toMs - fromMs - curtailedMs - suspendedMs - unmeasuredMs, 0);
     const date = lease.service?.per === 'day' ? (chosen[0]?.date ?? '') : '';
     return { date, ...measured(lease, chosen, noise(shares, lease.minSharesPerMinute, owedMs)) };
   });

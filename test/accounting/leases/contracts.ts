@@ -51,6 +51,7 @@ export const anyLease: fc.Arbitrary<LeaseConfig> = fc
     timezone: fc.constantFrom('America/Chicago', 'Europe/Oslo', 'Asia/Kolkata', 'Australia/Lord_Howe', 'UTC'),
     basis: fc.constantFrom('delivered', 'credited'),
     lossBorneBy: fc.record({ poolStale: fc.constantFrom('performer', 'lessor', 'lessee'), noPool: fc.constantFrom('performer', 'lessor'), unjournaled: fc.constantFrom('performer', 'lessee') }),
+    unmeasured: fc.constantFrom('performer', 'excused', undefined),
     service: fc.option(
       fc.record({
         target: fc.constantFrom('95%', '100%', '99.5%'), per: fc.constantFrom('month', 'day'), offset: fc.boolean(), creditPerPoint: fc.constantFrom('10%', '0.5%'),

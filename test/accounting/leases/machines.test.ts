@@ -5,7 +5,7 @@ import { downtimes, unobserved } from '../../../accounting/leases/downtime.ts';
 import { decimalText, exact, minus, total, ZERO, type Exact } from '../../../accounting/leases/exact.ts';
 import { machinesOf, type HourView, type Machines } from '../../../accounting/leases/machines.ts';
 import { installedOn } from '../../../accounting/leases/measure.ts';
-import type { EndedHourRow, LeaseDayRow } from '../../../accounting/rows.ts';
+import type { EndedHourRow, LeaseDayRow, ObservedMinuteRow } from '../../../accounting/rows.ts';
 import { dateAt, localDays, midnightMs } from '../../../config/calendar.ts';
 import { parseInventory, type InventoryRow } from '../../../config/inventory.ts';
 
@@ -128,15 +128,22 @@ describe('machines of a lease', () => {
 describe('downtime', () => {
   const fromMs = Date.parse('2026-11-10T00:00Z');
 
-  it('is unmeasured where nobody observed, to the minute', () => {
-    const observed = new Map(Array.from({ length: 60 }, (_, minute) => [fromMs / 60_000 + minute, minute >= 10 && minute < 20 ? 0 : minute === 20 ? 30_000 : 60_000]));
-    expect(unobserved(observed, { fromMs, toMs: fromMs + HOUR })).toEqual([{ fromMs: fromMs + 600_000, toMs: fromMs + 1_260_000 }]);
-    // The first second of a run lies before its first pulse: the gap before does not reach over its minute.
-    observed.set(fromMs / 60_000 + 20, 59_400);
-    observed.set(fromMs / 60_000 + 21, 59_999);
-    expect(unobserved(observed, { fromMs, toMs: fromMs + HOUR })).toEqual([{ fromMs: fromMs + 600_000, toMs: fromMs + 1_200_000 }]);
-    observed.set(fromMs / 60_000 + 40, 59_000);
-    expect(unobserved(observed, { fromMs: fromMs + HOUR / 2, toMs: fromMs + HOUR })).toEqual([]);
+  it('is unmeasured from the last pulse of a process to the first of any', () => {
+    const row = (minute: number, from = 0, to = 60_000, process = '01234567'): ObservedMinuteRow =>
+      ({ minute: fromMs / 60_000 + minute, process, observed_ms: to - from, first_ms: fromMs + minute * 60_000 + from, last_ms: fromMs + minute * 60_000 + to });
+    const hour = { fromMs, toMs: fromMs + HOUR };
+    const whole = (from: number, to: number): ObservedMinuteRow[] => Array.from({ length: to - from }, (_, index) => row(from + index));
+    // It stopped 20 s into minute 10; the next ran from 45.5 s of minute 12 on.
+    const rows = [...whole(0, 10), row(10, 0, 20_000), row(12, 45_500, 60_000, '89abcdef'), ...whole(13, 60)];
+    expect(unobserved(rows, hour)).toEqual([{ fromMs: fromMs + 620_000, toMs: fromMs + 765_500 }]);
+    // Another beside it saw the rest of minute 10 and the first half of 12.
+    expect(unobserved([...rows, row(10, 15_000, 60_000, '89abcdef'), row(12, 0, 30_000, '00000000')], hour)).toEqual([
+      { fromMs: fromMs + 660_000, toMs: fromMs + 720_000 }, { fromMs: fromMs + 750_000, toMs: fromMs + 765_500 },
+    ]);
+    // A restart of some seconds is no gap, nor is the second before the first pulse.
+    expect(unobserved([...whole(0, 10), row(10, 0, 20_000), row(10, 29_900, 60_000, '89abcdef'), ...whole(11, 59), row(59, 0, 59_100)], hour)).toEqual([]);
+    expect(unobserved([], hour)).toEqual([hour]);
+    expect(unobserved(whole(0, 60), { fromMs: fromMs + HOUR / 2, toMs: fromMs + HOUR + 30_000 })).toEqual([{ fromMs: fromMs + HOUR, toMs: fromMs + HOUR + 30_000 }]);
   });
 
   it('has what was observed in one column and what was stated in the other, and guesses no cause', () => {

@@ -64,7 +64,7 @@ describe('measured days', () => {
       // A lease that begins within a minute has no shares before, and the ledger's leases column says so.
       const shares = drawn.map(({ after, ...share }) => ({ ...share, atMs: startMs + after * MINUTE + 500 })).filter(({ atMs }) => atMs < endMs);
       const days = localDays(startMs, endMs, zone);
-      const measured = measureDays(readerOf(shares, measureRanges(days, 'nfx')), days, 'nfx', []);
+      const measured = measureDays(readerOf(shares, measureRanges(days, 'nfx')), days, 'nfx', [], new Map());
       measured.forEach((day, index) => {
         const first = index === 0 ? -Infinity : Math.ceil(day.fromMs / MINUTE);
         const end = index === measured.length - 1 ? Infinity : Math.ceil(day.toMs / MINUTE);

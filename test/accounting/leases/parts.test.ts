@@ -45,7 +45,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const amend = (effective: string) => run(['lease', 'amend', 'acme-leaseback', '--effective', effective, '--by', 'nfx', '--reason', 'agreed', '--config', file], DECEMBER);
+const amend = (effective: string, laterMs = 0) => run(['lease', 'amend', 'acme-leaseback', '--effective', effective, '--by', 'nfx', '--reason', 'agreed', '--config', file], { nowMs: DECEMBER.nowMs + laterMs });
 
 async function drafted(): Promise<StatementDraft> {
   return JSON.parse((await run(['statement', '--config', file, ...PERIOD], DECEMBER)).out) as StatementDraft;
@@ -87,7 +87,7 @@ describe('an amendment within a month', () => {
     write(text.replace('contracted: 12.5 PH/s', 'contracted: 10 PH/s'));
     await amend('2026-11-12T06:00Z');
     write(text.replace('contracted: 12.5 PH/s', 'contracted: 11 PH/s'));
-    expect(await amend('2026-11-12T06:00Z')).toMatchObject({ code: 0 });
+    expect(await amend('2026-11-12T06:00Z', 1000)).toMatchObject({ code: 0 });
     expect((await drafted()).contracted).toBe('12.5 PH/s, from 2026-11-12 11 PH/s');
     await run(['lease', 'terminate', 'acme-leaseback', '--at', '2026-11-09T12:00Z', '--by', 'acme', '--reason', 'sold', '--amend', '--config', file], DECEMBER);
     const ended = await drafted();

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { localDays, midnightMs } from '../../../config/calendar.ts';
 import { decimal, decimalText, exact, floor, halfEven, largestRemainder, minorText, minus, over, percentage, plus, squareRoot, times, total, ZERO, type Exact } from '../../../accounting/leases/exact.ts';
-import { excusedTime, type Statement } from '../../../accounting/leases/excused.ts';
+import { excusedTime, msWithin, without, type Statement } from '../../../accounting/leases/excused.ts';
 import { noise, quantities, rateTerahashDays, terahashDays } from '../../../accounting/leases/quantities.ts';
 import { valueLease } from '../../../accounting/leases/valuation.ts';
 import { anyLease, anyWork, dayOf, emptyDays, leaseOf } from './contracts.ts';
@@ -196,6 +196,7 @@ describe('service credits', () => {
 
 describe('conservation', () => {
   const anyMonth = fc.record({ lease: anyLease, startDay: fc.integer({ min: 20_000, max: 23_000 }), offsetMs: fc.nat(86_399_999), days: fc.integer({ min: 1, max: 12 }), carried: fc.nat(50) });
+  const anyGaps = fc.array(fc.tuple(fc.nat(12 * 24 * 60), fc.nat(40 * 60)), { maxLength: 4 });
   const anyStated = fc.array(fc.tuple(fc.nat(12 * 24), fc.nat(48), fc.constantFrom('curtailed' as const, 'suspended' as const)), { maxLength: 4 });
 
   it('taxes a payment and its service credit at the rate that is stated, each line half-even, and nothing else', () => {
@@ -217,13 +218,26 @@ describe('conservation', () => {
 
   it('holds over random contracts: entries add up to zero in each currency, values and lines to what was divided', () => {
     fc.assert(
-      fc.property(anyMonth, anyStated, fc.array(anyWork, { minLength: 14, maxLength: 14 }), ({ lease, startDay, offsetMs, days, carried }, stated, work) => {
+      fc.property(anyMonth, anyStated, anyGaps, fc.array(anyWork, { minLength: 14, maxLength: 14 }), ({ lease, startDay, offsetMs, days, carried }, stated, gaps, work) => {
         const fromMs = startDay * 86_400_000 + offsetMs;
         const calendar = localDays(fromMs, fromMs + days * 86_400_000, lease.timezone);
-        const measured = calendar.map((day, index) => dayOf(day, work[index] ?? {}));
         const statements = stated.map(([from, hours, what]) => ({ fromMs: fromMs + from * HOUR, toMs: fromMs + (from + hours) * HOUR, what, by: 'nfx', reason: 'r', document: '' }));
         const excused = excusedTime(statements, (lease.curtailment?.annualCapHours ?? 0) * HOUR, [0]);
+        const unmeasured = without(gaps.map(([from, minutes]) => ({ fromMs: fromMs + from * 60_000, toMs: fromMs + (from + minutes) * 60_000 })), [...excused.curtailed, ...excused.suspended]);
+        const measured = calendar.map((day, index) => dayOf(day, { ...work[index], unmeasuredMs: msWithin(unmeasured, day.fromMs, day.toMs) }));
         const valued = valueLease(lease, measured, excused, exact(BigInt(carried)));
+        // What is contracted is owed or excused, and each moment is excused for one reason only.
+        for (const day of valued.days) {
+          const excusedWork = rateTerahashDays(lease.contracted, day.curtailedMs + day.suspendedMs + day.unmeasuredMs);
+          expect(plus(day.owed, excusedWork)).toEqual(day.contracted);
+          expect(day.owed.numerator >= 0n).toBe(true);
+          expect(lease.unmeasured === 'excused' || day.unmeasuredMs === 0).toBe(true);
+        }
+        // Fixed rent does not depend on who observed; neither does anything else where the performer bears it.
+        const observed = valueLease(lease, measured.map((day) => ({ ...day, unmeasuredMs: 0 })), excused, exact(BigInt(carried)));
+        expect(valued.days.map(({ due }) => due)).toEqual(observed.days.map(({ due }) => due));
+        expect(valued.lines.filter(({ component }) => component === 'fixed')).toEqual(observed.lines.filter(({ component }) => component === 'fixed'));
+        expect(lease.unmeasured === 'excused' ? observed : valued).toEqual(observed);
 
         for (const currency of new Set(valued.entries.map((entry) => entry.currency))) {
           expect(valued.entries.filter((entry) => entry.currency === currency).reduce((sum, { amount }) => sum + amount, 0n)).toBe(0n);
