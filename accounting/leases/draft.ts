@@ -11,9 +11,10 @@ import { HOUR_MS } from '../rows.ts';
 import { agreedTerms } from './agreed.ts';
 import { uncovered, type EarnedPart } from './earned.ts';
 import { importedEarnings, type Earning } from './earnings.ts';
+import { openingOf } from './balance.ts';
 import { decimal, ZERO } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
-import { latestOf, type IssuedFile } from './issue.ts';
+import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
 import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import { readingsOf, unmetered } from './meters.ts';
@@ -83,14 +84,15 @@ async function draftBy({ terms: last, parts: all, stated: everStated }: Situatio
   const beginMs = days[0]?.fromMs ?? 0;
   const readings = readingsOf(config.data, meters, beginMs, endMs);
   const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings, readings });
-  const before = previousOf(issued, query.period);
+  const chain = issued.map((each) => each.issued.statement);
+  const { before, adjustments, counted } = openingOf(chain, { name: query.period, from: new Date(beginMs).toISOString() });
   return draftStatement({
     terms, parts, period: query.period, gathered, inventoryDigest, stated, excused,
-    carriedIn: before === undefined ? ZERO : decimal(before.issued.statement.carriedOut),
-    opening: before?.issued.statement.balance ?? [],
-    payments: paymentsOf(config.data, terms.id, before === undefined ? 0 : Date.parse(before.issued.statement.period.to), endMs),
+    carriedIn: before === undefined ? ZERO : decimal(before.carriedOut),
+    opening: before?.balance ?? [], adjustments,
+    payments: paymentsOf(config.data, terms.id, endMs).filter(({ reference }) => !counted.has(reference)),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.issued.statement.number}.`])],
+    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.number}.`]), ...carriedOtherwise(chain, before)],
   });
 }
 
@@ -191,11 +193,11 @@ export function isUnder({ machines }: LeaseConfig, { worker, site }: InventoryRo
 
 const ATTRIBUTION = "Work is attributed by the machines in the lease's terms as they were journaled when each share arrived.";
 
-/** The newest statement of the period before: the last one issued that is not of this period. */
-function previousOf(issued: readonly IssuedFile[], period: string): IssuedFile | undefined {
-  const earlier = issued.filter((each) => each.issued.statement.period.name < period).map((each) => each.issued.statement.period.name);
-  const last = earlier.toSorted().at(-1);
-  return last === undefined ? undefined : latestOf(issued, last);
+/** Work that was carried is carried by a statement alone: a correction of an earlier period needs one of the statements after it. */
+function carriedOtherwise(chain: readonly IssuedBody[], last: IssuedBody | undefined): string[] {
+  const from = last && openingOf(chain, last.period).before;
+  if (last === undefined || from === undefined || from.carriedOut === last.carriedIn) return [];
+  return [`${from.number} carries ${from.carriedOut} TH·day, and ${last.number} began with ${last.carriedIn}: correct ${last.number} too.`];
 }
 
 const NO_TERMS = 'Its terms are not on record: these are those of the configuration, nothing shows that they were agreed, and it cannot be issued.';

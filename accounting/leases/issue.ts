@@ -81,7 +81,8 @@ export function latestOf(issued: readonly IssuedFile[], period: string): IssuedF
  * The statement that a draft becomes. Where its period has been issued, that statement is returned as it is, unless `correct`
  * names it and says why: then it is the next revision. Nothing is written: its digest is journaled first, then `keepStatement`
  * makes the file, so that there is no statement whose digest is not on record. Throws a sentence when `correct` names another
- * than the newest revision, or when nothing would change.
+ * than the newest revision, when nothing would change,
+ * or when the period shares days with another that was issued.
  */
 export function nextStatement(dataDir: string, draft: StatementDraft, key: SigningKey, nowMs: number, correct?: { readonly number: string; readonly reason: string }): IssuedFile & { readonly isNew: boolean } {
   const before = issuedStatements(dataDir, draft.lease);
@@ -90,6 +91,8 @@ export function nextStatement(dataDir: string, draft: StatementDraft, key: Signi
   if (correct !== undefined && standing?.issued.statement.number !== correct.number) {
     throw new Error(`${correct.number} is not the newest statement of ${draft.lease} for ${draft.period.name}: ${standing === undefined ? 'none was issued' : `that is ${standing.issued.statement.number}`}`);
   }
+  const twice = before.find(({ issued: { statement: { period } } }) => period.name !== draft.period.name && period.from < draft.period.to && draft.period.from < period.to);
+  if (twice !== undefined) throw new Error(`${draft.period.name} shares days with ${twice.issued.statement.number}, which was issued: they would be charged twice. Issue periods that follow one another`);
   const old = standing?.issued.statement;
   if (old !== undefined && !differs(old, draft)) throw new Error(`nothing would change: by what is on record now ${draft.lease} for ${draft.period.name} comes to what ${old.number} says, in every figure, so there is nothing to correct`);
   const revision = old === undefined ? 0 : old.revision + 1;

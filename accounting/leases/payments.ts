@@ -63,9 +63,9 @@ function paymentOf({ cells }: CsvRow, rules: PaymentRules | undefined): Payment 
   return { lease: cell('lease'), payer: cell('payer'), payee: cell('payee'), paidMs: paidMs ?? 0, amount: cell('amount'), currency: cell('currency'), reference: cell('reference') };
 }
 
-/** Payments under a lease within [fromMs, toMs), by time. */
-export function paymentsOf(dataDir: string, lease: string, fromMs: number, toMs: number): Payment[] {
-  return importedPayments(dataDir).filter((each) => each.lease === lease && fromMs <= each.paidMs && each.paidMs < toMs);
+/** Payments under a lease before `toMs`, by time. */
+export function paymentsOf(dataDir: string, lease: string, toMs: number): Payment[] {
+  return importedPayments(dataDir).filter((each) => each.lease === lease && each.paidMs < toMs);
 }
 
 /** Everything that was imported, by time. Throws a sentence when a file was damaged. */

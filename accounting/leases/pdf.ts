@@ -93,11 +93,14 @@ function balance(document: Document, statement: StatementDraft): void {
   const rows = statement.balance.filter(({ opening, closing }) => /[1-9]/.test(opening) || /[1-9]/.test(closing));
   if (rows.length === 0) return;
   heading(document, 'Account');
-  table(document, [{ title: 'owed by', width: 0.24 }, { title: 'to', width: 0.24 }, { title: 'opening', width: 0.13, right: true }, { title: 'charges', width: 0.13, right: true }, { title: 'payments', width: 0.12, right: true }, { title: 'closing', width: 0.14, right: true }], rows.map((row) => {
+  const corrected = rows.some(({ adjustments }) => /[1-9]/.test(adjustments));
+  const wide = corrected ? 0.2 : 0.24;
+  const columns = [{ title: 'owed by', width: wide }, { title: 'to', width: wide }, { title: 'opening', width: 0.13, right: true }, ...(corrected ? [{ title: 'corrections', width: 0.12, right: true }] : []), { title: 'charges', width: 0.12, right: true }, { title: 'payments', width: 0.12, right: true }, { title: 'closing', width: corrected ? 0.11 : 0.15, right: true }];
+  table(document, columns, rows.map((row) => {
     const turned = row.closing.startsWith('-');
     const text = (amount: string): string => money(turned ? (amount.startsWith('-') ? amount.slice(1) : /[1-9]/.test(amount) ? `-${amount}` : amount) : amount, row.currency).replace(` ${row.currency}`, '');
     const [by, to] = turned ? [row.second, row.first] : [row.first, row.second];
-    return [name(statement, by), name(statement, to), text(row.opening), text(row.charges), text(row.payments), `${text(row.closing)} ${row.currency}`];
+    return [name(statement, by), name(statement, to), text(row.opening), ...(corrected ? [text(row.adjustments)] : []), text(row.charges), text(row.payments), `${text(row.closing)} ${row.currency}`];
   }), 8.5);
 }
 

@@ -2,13 +2,14 @@
 import { dateAt } from '../../config/calendar.ts';
 import { estimate } from '../estimate.ts';
 import { DAY_MS } from '../rows.ts';
-import { decimal, decimalText, exact, floor, minorText, over, times, total, type Exact } from './exact.ts';
+import { decimalText, exact, minorText, over, total, type Exact } from './exact.ts';
+import { balanceOf, type Adjustment, type Balance } from './balance.ts';
 import { downtimes } from './downtime.ts';
 import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
 import type { Gathered } from './gathered.ts';
 import type { MachineDay, Machines } from './machines.ts';
-import { minorOf, type Payment } from './payments.ts';
+import type { Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
 import { LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
@@ -38,7 +39,9 @@ export interface StatementInput {
   readonly prices: readonly DayPrice[];
   /** Closing balances of the statement before. */
   readonly opening: readonly Balance[];
-  /** Made since the statement before, to the end of the period. */
+  /** What corrections since then have changed in earlier periods. */
+  readonly adjustments: readonly Adjustment[];
+  /** To the end of the period, as far as the opening balances do not count them. */
   readonly payments: readonly Payment[];
   /** What was stated or changed with effect in the past, and what the statement would come to without what nobody has signed of it. */
   readonly amendments?: readonly AmendmentNote[];
@@ -54,17 +57,6 @@ export interface Unamended {
   /** Of each payment over the period. */
   readonly components: readonly { readonly component: string; readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: string }[];
   readonly ratio: string | null;
-}
-
-/** Between two parties and in one currency; positive: the first owes the second. Amounts are decimal text. */
-export interface Balance {
-  readonly first: string;
-  readonly second: string;
-  readonly currency: string;
-  readonly opening: string;
-  readonly charges: string;
-  readonly payments: string;
-  readonly closing: string;
 }
 
 /** An unsigned draft. Plain JSON: every figure is text or a whole number. docs/leases.md describes the fields. */
@@ -94,7 +86,8 @@ export function draftStatement(input: StatementInput) {
     contract: terms,
     parts: parts.length === 1 ? [] : parts.map((part) => ({ from: partDate(part), termsDigest: digestOf(part.terms), contract: part.terms })),
     netDue: valued.net.map(({ payer, payee, currency, amount }) => ({ payer, payee, currency, amount: minorText(amount, placesOf(currency)) })),
-    balance: balanceOf(valued.net, input.opening, input.payments),
+    balance: balanceOf(valued.net, input.opening, input.adjustments, input.payments),
+    adjustments: input.adjustments,
     payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
     components: componentsOf(valued.lines),
     service: valued.service.map(serviceOf),
@@ -120,25 +113,6 @@ export function draftStatement(input: StatementInput) {
 }
 
 export type StatementDraft = ReturnType<typeof draftStatement>;
-
-/** What was open, what is charged and paid, what is open now. */
-function balanceOf(net: Valuation['net'], opening: readonly Balance[], payments: readonly Payment[]): Balance[] {
-  const rows = new Map<string, { first: string; second: string; currency: string; opening: bigint; charges: bigint; payments: bigint }>();
-  const at = (a: string, b: string, currency: string) => {
-    const [first, second] = a < b ? [a, b] : [b, a];
-    const key = `${currency} ${first} ${second}`;
-    const row = rows.get(key) ?? { first, second, currency, opening: 0n, charges: 0n, payments: 0n };
-    rows.set(key, row);
-    return row;
-  };
-  for (const { first, second, currency, closing } of opening) at(first, second, currency).opening += floor(times(decimal(closing), exact(10n ** BigInt(placesOf(currency)))));
-  for (const { payer, payee, currency, amount } of net) at(payer, payee, currency).charges += payer < payee ? amount : -amount;
-  for (const payment of payments) at(payment.payer, payment.payee, payment.currency).payments += payment.payer < payment.payee ? minorOf(payment) : -minorOf(payment);
-  return [...rows.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => {
-    const text = (minor: bigint): string => minorText(minor, placesOf(row.currency));
-    return { first: row.first, second: row.second, currency: row.currency, opening: text(row.opening), charges: text(row.charges), payments: text(row.payments), closing: text(row.opening + row.charges - row.payments) };
-  });
-}
 
 function rolesOf(lease: LeaseTerms['lease'], id: string): string[] {
   return (['lessor', 'lessee', 'performer', 'residual'] as const).filter((role) => lease[role] === id);

@@ -81,7 +81,7 @@ export async function verifyFigures({ statement }: IssuedStatement, book: Book, 
   const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
   const fresh = draftStatement({
     terms: contract, parts, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
-    prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
+    prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), adjustments: statement.adjustments, payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
   });
   const unlike = [
     ...fresh.days.filter((day, index) => figures(day) !== figures(statement.days[index])).map(({ date }) => date),
