@@ -119,9 +119,11 @@ function linkTable(links: readonly LinkSnapshot[]): string {
 function splitText({ route, parts, moves }: SplitSnapshot): string {
   const total = parts.reduce((sum, { work }) => sum + work, 0);
   const weights = parts.reduce((sum, { weight }) => sum + weight, 0);
-  const each = parts.map(({ pools, weight, work }) => {
-    const had = total === 0 ? 'nothing yet' : `${((100 * work) / total).toFixed(3)} %`;
-    return `${pools.join(' or ')} has had ${had} of ${Number(((100 * weight) / weights).toFixed(3))} %`;
+  const each = parts.map(({ pools, weight, work, forgiven }) => {
+    const percent = (part: number): string => `${((100 * part) / total).toFixed(3)} %`;
+    const had = total === 0 ? 'nothing yet' : percent(work);
+    const missed = forgiven > 0 ? ` (${percent(forgiven)} that it missed is not made good)` : '';
+    return `${pools.join(' or ')} has had ${had} of ${Number(((100 * weight) / weights).toFixed(3))} %${missed}`;
   });
   return `Split of routes[${route}]: ${each.join(', ')}; ${count(moves)} moves`;
 }

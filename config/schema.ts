@@ -223,10 +223,11 @@ const failoverSchema = section({
     'Of the shares that a pool answered within two minutes, at least 20, how many of a hundred it may refuse or leave unanswered before machines go to the next pool. Stale shares after a block are a few.',
   ),
   retry: option(duration('10s', '24h'), '5m', 'How long machines stay away from a pool that refused shares or went back to a lower height. Twice as long each time that it refuses again, up to sixteen times.'),
+  splitDebtMax: option(duration('1h', '31d'), '24h', "What a part of a split missed while its pools were away is made good, at most its share of what was delivered in so many hours at work, in whole hours; meanwhile the other parts may have nothing. What is above is forgiven and shown (`weighbridge_split_forgiven_ratio`). Longer where a revenue share must be met in hash rate after long outages."),
   behind: option(duration('5s', '1h'), '60s', 'How long a pool may send work on an old block while another pool has moved on. Pools hear of a block within seconds; such work earns nothing.'),
 })
   .prefault({})
-  .transform(({ refusedPercentMax, retry, behind }) => ({ refusedPercentMax, retryMs: retry, behindMs: behind }));
+  .transform(({ refusedPercentMax, retry, splitDebtMax, behind }) => ({ refusedPercentMax, retryMs: retry, splitDebtMaxMs: splitDebtMax, behindMs: behind }));
 
 /** The option `http`. */
 export const httpSchema = option(listenAddress(), '127.0.0.1:9280', 'Address of /metrics, /healthz and /readyz. They ask for no password: keep them off public networks.');
@@ -244,7 +245,7 @@ export function configSchema({ folder, env }: Surroundings) {
     sites: named(siteSchema, 'site').describe('Places with machines, by name. The name is printed in ledgers and metrics.'),
     pools: named(poolSchema(env), 'pool').describe('Pools, by name.'),
     routes: list(routeSchema, 'routes').describe('Which pools a session works for. The first match wins.'),
-    failover: failoverSchema.describe('When a pool that still answers is left for the next one of the route. A dead or silent one is left at once.'),
+    failover: failoverSchema.describe('When a pool that still answers is left for the next one of the route, and what is made good afterwards. A dead or silent one is left at once.'),
     difficulty: difficultySchema.describe('Difficulty given to machines, always a power of two: firmware filters by leading zeros.'),
     reply: option(
       oneOf(['proxy', 'pool']),

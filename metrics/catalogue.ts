@@ -122,6 +122,7 @@ export const CATALOGUE = [
   gauge('weighbridge_pool_avoided', ['pool', 'reason'], '0 or 1', 'Whether machines are kept from a pool that lives: it refuses shares, is behind other pools, or went back in height'),
   gauge('weighbridge_split_target_ratio', ['route', 'pool'], 'ratio', "Part of a route's work that a pool is to have by its weight; with its stand-ins, under the first of them"),
   gauge('weighbridge_split_actual_ratio', ['route', 'pool'], 'ratio', 'Part of the delivered work that it has had since the split began'),
+  gauge('weighbridge_split_forgiven_ratio', ['route', 'pool'], 'ratio', 'Part of the delivered work that it missed beyond failover.splitDebtMax and that is not made good; below zero where it was had instead. Target less this is what the split is kept at'),
   counter('weighbridge_split_moves_total', ['route'], 'moves', 'Machines moved to keep a split, since it began'),
   gauge('weighbridge_links', ['pool', 'state'], 'links', 'Connections to pools by state; shares are forwarded in state="live"'),
   gauge('weighbridge_link_sessions', ['pool'], 'sessions', 'Sessions that share the links of the pool; over its live links this is the aggregation'),

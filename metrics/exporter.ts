@@ -29,7 +29,7 @@ export interface MetricsInput {
 
 interface SplitInput {
   readonly route: number;
-  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number }[];
+  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number; readonly forgiven: number }[];
   readonly moves: number;
 }
 
@@ -162,12 +162,15 @@ function splitMetrics(scrape: Exposition, splits: readonly SplitInput[]): void {
     const [first, ...others] = splits.filter(({ route }) => route === index);
     if (first === undefined) continue;
     const route = String(index);
-    const work = first.parts.map((part, place) => others.reduce((sum, { parts }) => sum + (parts[place]?.work ?? 0), part.work));
+    const sumOf = (what: 'work' | 'forgiven', place: number): number => [first, ...others].reduce((sum, { parts }) => sum + (parts[place]?.[what] ?? 0), 0);
+    const work = first.parts.map((_, place) => sumOf('work', place));
     const [weights, total] = [first.parts.reduce((sum, { weight }) => sum + weight, 0), work.reduce((sum, each) => sum + each, 0)];
     for (const [place, { pools, weight }] of first.parts.entries()) {
       const labels = { route, pool: pools[0] ?? '' };
       scrape.set('weighbridge_split_target_ratio', labels, weight / weights);
-      if (total > 0) scrape.set('weighbridge_split_actual_ratio', labels, work[place]! / total);
+      if (total === 0) continue;
+      scrape.set('weighbridge_split_actual_ratio', labels, work[place]! / total);
+      scrape.set('weighbridge_split_forgiven_ratio', labels, sumOf('forgiven', place) / total);
     }
     scrape.set('weighbridge_split_moves_total', { route }, others.reduce((sum, { moves }) => sum + moves, first.moves));
   }

@@ -30,7 +30,10 @@ function mergeSplits(a: readonly SplitSnapshot[], b: readonly SplitSnapshot[]): 
   return a.map((split) => {
     const other = others.get(split.route);
     if (other === undefined) return split;
-    const parts = split.parts.map((part, index) => ({ ...part, work: part.work + (other.parts[index]?.work ?? 0) }));
+    const parts = split.parts.map((part, index) => {
+      const { work, forgiven } = other.parts[index] ?? { work: 0, forgiven: 0 };
+      return { ...part, work: part.work + work, forgiven: part.forgiven + forgiven };
+    });
     return { ...split, parts, moves: split.moves + other.moves };
   });
 }

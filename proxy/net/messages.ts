@@ -38,8 +38,8 @@ export interface LinkSnapshot {
 export interface SplitSnapshot {
   /** Place of the route in the configuration, from 0. */
   readonly route: number;
-  /** `work`: delivered by this part since the split began, difficulty. */
-  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number }[];
+  /** `work`: delivered by this part since the split began, difficulty. `forgiven`: what it missed and is not made good; below 0 where it has had it. */
+  readonly parts: readonly { readonly pools: readonly string[]; readonly weight: number; readonly work: number; readonly forgiven: number }[];
   /** Machines moved to keep it, in all its time. */
   readonly moves: number;
 }

@@ -26,6 +26,10 @@ export function replaceJson(path: string, value: unknown): void {
   renameSync(temporary, path);
 }
 
+function isUnits(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((units) => typeof units === 'string' && /^\d{1,60}$/.test(units));
+}
+
 export class ProxyFiles {
   private readonly poolsPath: string;
   private readonly splitsPath: string;
@@ -56,9 +60,10 @@ export class ProxyFiles {
   readSplits(): Map<string, SplitMemory> {
     const splits = new Map<string, SplitMemory>();
     for (const [key, value] of Object.entries(readJson(this.splitsPath))) {
-      const { worked, moves } = (value ?? {}) as Partial<SplitMemory>;
-      const whole = Array.isArray(worked) && worked.every((units) => typeof units === 'string' && /^\d{1,60}$/.test(units));
-      if (whole && Number.isSafeInteger(moves)) splits.set(key, { worked, moves: moves! });
+      const { worked, moves, waived, hours } = (value ?? {}) as Partial<SplitMemory>;
+      if (!isUnits(worked) || !Number.isSafeInteger(moves)) continue;
+      const alike = isUnits(waived) && waived.length === worked.length;
+      splits.set(key, { worked, moves: moves!, waived: alike ? waived : undefined, hours: isUnits(hours) ? hours : undefined });
     }
     return splits;
   }

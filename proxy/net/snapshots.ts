@@ -38,7 +38,7 @@ function troubleOf(farm: Farm, link: Link): Pick<LinkSnapshot, 'trouble' | 'trou
 }
 
 function splitSnapshots(farm: Farm): SplitSnapshot[] {
-  return farm.splits.all().map(({ route, parts, work, moves }) => ({ route, moves, parts: parts.map((part, index) => ({ ...part, work: work[index]! })) }));
+  return farm.splits.all().map(({ route, parts, work, forgiven, moves }) => ({ route, moves, parts: parts.map((part, index) => ({ ...part, work: work[index]!, forgiven: forgiven[index]! })) }));
 }
 
 function reconnects(farm: Farm): Record<string, number> {

@@ -10,6 +10,7 @@ const HORIZON_MS = 1_800_000;
 const STAY_MS = 3_600_000;
 /** Until rates are known by shares there is nothing to move by. */
 const SETTLING_MS = 300_000;
+const HOUR_MS = 3_600_000;
 /** Work is kept in units of 2^-32, the least credit there is. */
 const UNIT_EXPONENT = 32;
 
@@ -25,6 +26,10 @@ export interface SplitMachine {
 export interface SplitMemory {
   readonly worked: readonly string[];
   readonly moves: number;
+  /** Units that each part is held to have had besides; left out: none. */
+  readonly waived?: readonly string[] | undefined;
+  /** Units that all had had when each of the last hours at work began, oldest first; left out: not known. */
+  readonly hours?: readonly string[] | undefined;
 }
 
 export class Split {
@@ -32,6 +37,11 @@ export class Split {
   readonly parts: readonly Part[];
   moves: number;
   private readonly worked: bigint[];
+  /** So that a part is owed no more than is made good. */
+  private readonly waived: bigint[];
+  /** What all had had when each of the last hours at work began. An hour in which nobody worked is none. */
+  private readonly hours: bigint[];
+  private hourMono: number;
   private readonly targets: readonly number[];
   private readonly startedMono: number;
   /** Work by which each part will be short in half an hour, as far as known; negative where it will have too much. */
@@ -44,6 +54,9 @@ export class Split {
     this.targets = parts.map(({ weight }) => weight / sum);
     const remembered = memory?.worked.length === parts.length ? memory : undefined;
     this.worked = parts.map((_, part) => BigInt(remembered?.worked[part] ?? 0));
+    this.waived = parts.map((_, part) => BigInt(remembered?.waived?.[part] ?? 0));
+    this.hours = (remembered?.hours ?? ['0']).map(BigInt);
+    this.hourMono = monoMs;
     this.moves = remembered?.moves ?? 0;
     this.startedMono = monoMs;
     this.short = this.shortNow();
@@ -62,18 +75,46 @@ export class Split {
   }
 
   get memory(): SplitMemory {
-    return { worked: this.worked.map(String), moves: this.moves };
+    return { worked: this.worked.map(String), moves: this.moves, waived: this.waived.map(String), hours: this.hours.map(String) };
   }
 
   /** Delivered work by part, as difficulty; for showing only. */
   get work(): number[] {
-    return this.worked.map((units) => Number(units) / 2 ** UNIT_EXPONENT);
+    return this.worked.map(difficultyOf);
   }
 
+  /** Work by part that it missed and that is not made good, as difficulty; negative for those that have had it. Their sum is 0. */
+  get forgiven(): number[] {
+    const waived = this.waived.map(difficultyOf);
+    const total = sumOf(waived);
+    return this.targets.map((target, part) => waived[part]! - target * total);
+  }
+
+  /** What each part is owed now. */
   private shortNow(): number[] {
-    const { work } = this;
-    const total = work.reduce((sum, each) => sum + each, 0);
-    return this.targets.map((target, part) => target * total - work[part]!);
+    const { work, forgiven } = this;
+    const total = sumOf(work);
+    return this.targets.map((target, part) => target * total - work[part]! - forgiven[part]!);
+  }
+
+  /**
+   * Makes good what a part missed up to its share of what was delivered in the last `hours` hours at work, and no more: else all
+   * machines would work for it for days after its pools were away for days. Call it before `balance`.
+   */
+  forgive(hours: number, monoMs: number): void {
+    const total = this.worked.reduce((sum, units) => sum + units, 0n);
+    if (monoMs - this.hourMono >= HOUR_MS && total > (this.hours.at(-1) ?? 0n)) {
+      this.hours.push(total);
+      this.hourMono = monoMs;
+    }
+    while (this.hours.length > hours + 1) this.hours.shift();
+    const recent = difficultyOf(total - (this.hours[0] ?? 0n));
+    this.shortNow().forEach((short, part) => {
+      const target = this.targets[part]!;
+      const beyond = short - target * recent;
+      // What is put down for this part raises by its target what all together are held to have had.
+      if (beyond > 0) this.waived[part]! += BigInt(Math.round((beyond / (1 - target)) * 2 ** UNIT_EXPONENT));
+    });
   }
 
   /** The part that a new machine is put on; `rate` is its expected work, difficulty a millisecond. */
@@ -122,6 +163,14 @@ export class Split {
     this.moves += moved.length;
     return moved;
   }
+}
+
+function difficultyOf(units: bigint): number {
+  return Number(units) / 2 ** UNIT_EXPONENT;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function rested({ partMovedMono }: SplitMachine, monoMs: number): boolean {

@@ -10,6 +10,7 @@ import type { FarmState } from './state.ts';
 const BALANCE_MS = 10_000;
 /** Shares of a shorter time say too little of a machine's rate. */
 const RATE_KNOWN_MS = 120_000;
+const HOUR_MS = 3_600_000;
 
 interface Divided {
   readonly route: Route;
@@ -79,9 +80,10 @@ export class Splitting {
   }
 
   private balance({ route, split, balancedMono }: Divided, part: number, link: Link): Session[] {
-    const { sessions, now, sink, outlets } = this.state;
+    const { sessions, now, sink, outlets, config } = this.state;
     if (now.monoMs - balancedMono[part]! < BALANCE_MS) return [];
     balancedMono[part] = now.monoMs;
+    split.forgive(Math.floor(config.failover.splitDebtMaxMs / HOUR_MS), now.monoMs);
     const rates = new Map<Session, number>();
     for (const session of sessions) {
       if (session.route === route && session.state === 'mining') rates.set(session, this.rateOf(session, now.monoMs));

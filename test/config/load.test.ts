@@ -44,7 +44,7 @@ describe('a configuration that is right', () => {
           identity: 'aggregate', aggregation: 10_000,
         },
       },
-      failover: { refusedPercentMax: 50, retryMs: 300_000, behindMs: 60_000 },
+      failover: { refusedPercentMax: 50, retryMs: 300_000, splitDebtMaxMs: 86_400_000, behindMs: 60_000 },
       routes: [{ match: {}, lessee: '', pools: ['main'] }],
       difficulty: { startExponent: 16, minExponent: 0, maxExponent: 32, sharesPerMinute: 6 },
       reply: 'proxy',

@@ -139,14 +139,14 @@ describe('the exporter', () => {
     const first: Proxy = {
       sessionsByGroup: { 'north\tacme': 3, '\t': 2 },
       links: [link({ sessions: 6, pending: 3, jobAgeMs: 9000 }), link({ state: 'waiting' })],
-      splits: [{ route: 2, moves: 7, parts: [{ pools: ['main', 'spare'], weight: 65, work: 240 }, { pools: ['backup'], weight: 35, work: 60 }] }],
+      splits: [{ route: 2, moves: 7, parts: [{ pools: ['main', 'spare'], weight: 65, work: 240, forgiven: 20 }, { pools: ['backup'], weight: 35, work: 60, forgiven: -20 }] }],
       measures: { failover: { backup: 2 }, duplicateHashes: 30, furtherPlanes: 1 },
       journal: { state: 'failed', waitingShares: 4, freeBytes: 77 },
     };
     const second: Proxy = {
       sessionsByGroup: { 'north\tacme': 1 },
       links: [link({ sessions: 5, pending: 4, jobAgeMs: 2000 }), link({ pool: 'backup', state: 'dialling', trouble: 'behind' })],
-      splits: [{ route: 2, moves: 1, parts: [{ pools: ['main', 'spare'], weight: 65, work: 400 }, { pools: ['backup'], weight: 35, work: 300 }] }],
+      splits: [{ route: 2, moves: 1, parts: [{ pools: ['main', 'spare'], weight: 65, work: 400, forgiven: 5 }, { pools: ['backup'], weight: 35, work: 300, forgiven: -5 }] }],
       measures: { failover: { backup: 1 }, duplicateHashes: 12, furtherPlanes: 1 },
       journal: { state: 'open', waitingShares: 1, freeBytes: 99 },
     };
@@ -163,6 +163,7 @@ describe('the exporter', () => {
     expect(found.get('weighbridge_pool_avoided{pool="backup",reason="behind"}')).toBe(1);
     expect(found.get('weighbridge_split_target_ratio{route="2",pool="main"}')).toBe(0.65);
     expect(found.get('weighbridge_split_actual_ratio{route="2",pool="backup"}')).toBe(0.36);
+    expect(found.get('weighbridge_split_forgiven_ratio{route="2",pool="main"}')).toBe(0.025);
     expect(found.get('weighbridge_split_moves_total{route="2"}')).toBe(8);
     expect(found.get('weighbridge_sessions{site="north",lessee="acme"}')).toBe(4);
     expect(found.get('weighbridge_sessions{site="",lessee=""}')).toBe(2);

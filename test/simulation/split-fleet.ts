@@ -58,10 +58,14 @@ export class SplitFleet {
   readonly machines: Machine[];
   split: Split;
   monoMs = 0;
+  /** A part whose pools send no jobs. */
+  away: number | undefined;
   private readonly random: Random;
   private readonly parts: readonly Part[];
+  private readonly debtHours: number;
 
-  constructor(seed: number, weights: readonly number[], count: number) {
+  constructor(seed: number, weights: readonly number[], count: number, debtHours = 24) {
+    this.debtHours = debtHours;
     this.random = seededRandom(seed);
     this.parts = weights.map((weight, index) => ({ weight, pools: [`pool${index}`] }));
     this.split = new Split(0, this.parts, 0);
@@ -98,6 +102,8 @@ export class SplitFleet {
   }
 
   private balance(part: number): void {
+    if (part === this.away) return;
+    this.split.forgive(this.debtHours, this.monoMs);
     const rates = new Map(this.machines.map((machine) => [machine, machine.rateSeen(this.monoMs)]));
     for (const machine of this.split.balance(part, rates, this.monoMs, ({ off }) => !off)) machine.moves.push(this.monoMs);
   }

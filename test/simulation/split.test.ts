@@ -72,6 +72,54 @@ describe('a split over 100 unequal machines', () => {
   });
 });
 
+describe('a part whose pools were away for days', () => {
+  /** A fleet whose first part had nothing for so many hours, and the hours after that in which the other part had less than half of its share. */
+  const afterOutage = (hoursAway: number, debtHours: number): { fleet: SplitFleet; starved: number } => {
+    const fleet = new SplitFleet(2, [65, 35], 40, debtHours);
+    fleet.run(3);
+    for (const machine of fleet.machines) machine.part = 1;
+    fleet.away = 0;
+    fleet.run(hoursAway);
+    fleet.away = undefined;
+    let starved = 0;
+    for (let hour = 0; hour < 100; hour += 1) {
+      const before = fleet.split.work;
+      fleet.run(1);
+      const [first, second] = fleet.split.work.map((work, part) => work - before[part]!) as [number, number];
+      if (second / (first + second) < 0.35 / 2) starved += 1;
+    }
+    return { fleet, starved };
+  };
+
+  it('is made good for its share of the hours that count and no more, and what is not is known', () => {
+    const { fleet, starved } = afterOutage(30, 6);
+    const { work, forgiven } = fleet.split;
+    const total = work[0]! + work[1]!;
+    // Its share of six hours is paid back by the other's share, in 6 · 65 / 35 hours.
+    expect(starved).toBeGreaterThanOrEqual(9);
+    expect(starved).toBeLessThanOrEqual(14);
+    expect(forgiven[0]! + forgiven[1]!).toBeCloseTo(0, 0);
+    // What it has had and what it was let off are what it was to have.
+    expect(Math.abs((work[0]! + forgiven[0]!) / total - 0.65)).toBeLessThan(0.001);
+    // Twenty-four of thirty hours, an hour of grace.
+    const hours = (133 * forgiven[0]!) / (0.65 * total);
+    expect(hours).toBeGreaterThan(22.5);
+    expect(hours).toBeLessThan(24.5);
+  });
+
+  it('is made good in full where it was away for less, also over a restart', () => {
+    const { fleet } = afterOutage(3, 6);
+    expect(fleet.split.forgiven).toEqual([0, 0]);
+    fleet.restart();
+    expect(fleet.split.forgiven).toEqual([0, 0]);
+    expect(deviation([65, 35], [fleet]).ofWhole).toBeLessThan(0.001);
+    const { fleet: let_off } = afterOutage(30, 6);
+    const before = let_off.split.forgiven;
+    let_off.restart();
+    expect(let_off.split.forgiven).toEqual(before);
+  });
+});
+
 describe('a split over few machines', () => {
   it.each([2, 5, 10])('of %i is met as nearly as moves of one an hour allow', (count) => {
     const fleet = new SplitFleet(3, [65, 35], count);

@@ -305,10 +305,10 @@ describe('totals over replaced processes', () => {
 
   it('are one report of all processes', () => {
     const [a, b] = [snapshot('a', 1), snapshot('b', 2)];
-    const split = (work: number): ProxySnapshot['splits'] => [{ route: 3, parts: [{ pools: ['main'], weight: 1, work }, { pools: ['backup'], weight: 2, work: 2 }], moves: 4 }];
+    const split = (work: number): ProxySnapshot['splits'] => [{ route: 3, parts: [{ pools: ['main'], weight: 1, work, forgiven: 3 }, { pools: ['backup'], weight: 2, work: 2, forgiven: -3 }], moves: 4 }];
     const failed = { ...b, sessions: 2, splits: split(5), sessionsByGroup: { x: 1, y: 1 }, journal: { ...b.journal, state: 'failed' as const, freeBytes: -1 } };
     const merged = mergeSnapshots([{ ...a, sessionsByGroup: { x: 1, z: 4 }, splits: split(7) }, failed]);
-    expect(merged?.splits).toEqual([{ route: 3, parts: [{ pools: ['main'], weight: 1, work: 12 }, { pools: ['backup'], weight: 2, work: 4 }], moves: 8 }]);
+    expect(merged?.splits).toEqual([{ route: 3, parts: [{ pools: ['main'], weight: 1, work: 12, forgiven: 6 }, { pools: ['backup'], weight: 2, work: 4, forgiven: -6 }], moves: 8 }]);
     expect(merged).toMatchObject({
       process: 'a', sessions: 2, sessionsByGroup: { x: 2, y: 1, z: 4 }, counters: { connects: 3 }, fsync: { bounds: [1], counts: [3, 0], sumSeconds: 3 },
       measures: { reconnects: { main: a.measures.reconnects['main']! + b.measures.reconnects['main']! } }, journal: { state: 'failed', freeBytes: -1 },

@@ -1,5 +1,9 @@
 /** Routes that are split by weight, in a farm: where machines begin, when they move, what counts for which part, what fails over. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ProxyFiles } from '../../../proxy/net/proxy-files.ts';
 import type { Link } from '../../../proxy/session/link.ts';
 import type { Session } from '../../../proxy/session/session.ts';
 import { Fixture, jobIn, share, yamlOf } from '../../simulation/fixture.ts';
@@ -94,10 +98,10 @@ describe('a split route', () => {
     const { session, heard } = fixture.miner();
     expect(share(fixture, session, heard)).toMatchObject({ result: true });
     const [[key, memory]] = [...fixture.farm.splits.memory()] as [[string, { worked: string[]; moves: number }]];
-    expect(memory).toEqual({ worked: [String(2 ** (32 + session.exponent!)), '0'], moves: 0 });
+    expect(memory).toEqual({ worked: [String(2 ** (32 + session.exponent!)), '0'], moves: 0, waived: ['0', '0'], hours: ['0'] });
     expect(new Fixture(yamlOf('', SPLIT), new Map(), new Map([[key, memory]])).farm.splits.memory().get(key)).toEqual(memory);
     const other = new Fixture(yamlOf('', SPLIT.replace('65', '66')), new Map(), new Map([[key, memory]]));
-    expect([...other.farm.splits.memory().values()]).toEqual([{ worked: ['0', '0'], moves: 0 }]);
+    expect([...other.farm.splits.memory().values()]).toEqual([{ worked: ['0', '0'], moves: 0, waived: ['0', '0'], hours: ['0'] }]);
   });
 
   it('is the same split wherever its route stands: a route put before it moves nobody and forgets nothing', () => {
@@ -139,6 +143,21 @@ describe('a split route', () => {
       return session;
     });
     expect([...back, ...sessions.slice(5)].map(({ part }) => part)).toEqual(before);
+  });
+
+  it('reads what was kept of it, whole or not at all', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'weighbridge-splits-'));
+    try {
+      const whole = { worked: ['5', '6'], moves: 1, waived: ['1', '0'], hours: ['0', '9'] };
+      const kept = { whole, older: { worked: ['5', '6'], moves: 1 }, odd: { ...whole, waived: ['1'], hours: [1] }, spoilt: { ...whole, worked: ['x'] }, no: null };
+      writeFileSync(join(directory, 'splits.json'), JSON.stringify(kept));
+      const read = new ProxyFiles(directory, 1).readSplits();
+      expect([...read.keys()]).toEqual(['whole', 'older', 'odd']);
+      expect(read.get('whole')).toEqual(whole);
+      expect(read.get('odd')).toEqual({ worked: ['5', '6'], moves: 1 });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('counts a late share for the part whose job it is', () => {
