@@ -77,7 +77,7 @@ function poolSchema(env: Surroundings['env']) {
     password: option(password(env), 'x', 'Sent with the name. Most pools ignore it. `{ env: NAME }` reads it from an environment variable.'),
     difficulty: poolDifficulty()
       .optional()
-      .describe('Asked for by suggest_difficulty on every link. Left out: the pool decides. Lower gives the pool, and the reconciliation with it, more shares to count.'),
+      .describe('Asked for by suggest_difficulty on every link, and again, once a minute at most, when the pool has gone below it: one that tunes by shares does so with a link that only stands by. Left out: the pool decides. Lower gives the pool, and the reconciliation with it, more shares to count.'),
     passwordDifficulty: option(yesOrNo(), false, 'Also append `d=` and the difficulty to the password, for pools that read it there and ignore suggest_difficulty. Needs `difficulty`.'),
     versionMask: option(versionMask(), '1fffe000', 'Version bits asked of this pool at most. The default is the 16 bits of BIP 320; some pools grant bits outside them that machines cannot roll.'),
     convention: option(

@@ -7,7 +7,7 @@ export const USER_AGENT = 'weighbridge/0.1';
 export const CONFIGURE_ID = 1;
 export const SUBSCRIBE_ID = 2;
 export const AUTHORIZE_ID = 3;
-const SUGGEST_ID = 4;
+export const SUGGEST_ID = 4;
 
 /** mining.configure where version bits are wanted, and mining.subscribe. */
 export function greeting({ config }: Outlet): string {
@@ -19,9 +19,14 @@ export function greeting({ config }: Outlet): string {
 }
 
 /** mining.authorize with the account, and the difficulty wished for. */
-export function introduction({ config, user, password }: Outlet): string {
+export function introduction(outlet: Outlet): string {
+  const { config, user, password } = outlet;
   const { difficulty, passwordDifficulty } = config;
-  const suggest = difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
   const asked = passwordDifficulty && difficulty !== undefined ? `${password},d=${difficulty}` : password;
-  return formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggest;
+  return formatRequest(AUTHORIZE_ID, 'mining.authorize', [user, asked]) + suggestion(outlet);
+}
+
+/** The difficulty wished for; '' where there is none. */
+export function suggestion({ config: { difficulty } }: Outlet): string {
+  return difficulty === undefined ? '' : formatRequest(SUGGEST_ID, 'mining.suggest_difficulty', [Number(difficulty)]);
 }

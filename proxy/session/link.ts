@@ -2,7 +2,6 @@
 import type { PoolConfig } from '../../config/schema.ts';
 import type { Convention } from '../mining/versions.ts';
 import {
-  formatRequest,
   formatUrl,
   poolReason,
   readConfigureResult,
@@ -11,7 +10,8 @@ import {
   type UpstreamMessage,
 } from '../protocol/upstream.ts';
 import { formatError, formatResult } from '../protocol/downstream.ts';
-import { AUTHORIZE_ID, CONFIGURE_ID, SUBSCRIBE_ID, USER_AGENT, greeting, introduction } from './greeting.ts';
+import { AskedDifficulty } from './asked-difficulty.ts';
+import { AUTHORIZE_ID, CONFIGURE_ID, SUBSCRIBE_ID, SUGGEST_ID, USER_AGENT, greeting, introduction } from './greeting.ts';
 import type { LinkOwner, NotifyMessage, PendingShare } from './link-owner.ts';
 import { Outbox } from './outbox.ts';
 import type { Outlet } from './outlets.ts';
@@ -70,6 +70,7 @@ export class Link {
   /** The pool has accepted work that only this convention describes. */
   conventionShown: boolean;
   private bucket: TokenBucket;
+  private asked: AskedDifficulty | undefined;
   private readonly sink: Sink;
   private readonly owner: LinkOwner;
 
@@ -153,13 +154,11 @@ export class Link {
     return this.bucket.take(now.monoMs);
   }
 
-  /** Authorises the names that are new, some at a time. */
-  passNames(): void {
-    for (const worker of this.names?.next() ?? []) {
-      const id = this.outbox.giveId();
-      this.names?.asked(id, worker);
-      this.sink.toLink(this, formatRequest(id, 'mining.authorize', [worker, this.outlet.password]));
-    }
+  /** What is to be said to the pool from time to time: the difficulty once more, and names that are new, some at a time. */
+  tick(now: Now): void {
+    const again = this.asked?.again(this.outlet, this.difficulty, now.monoMs) ?? '';
+    const names = this.names?.authorizations(() => this.outbox.giveId(), this.outlet.password) ?? '';
+    if (again + names !== '') this.sink.toLink(this, again + names);
   }
 
   private named(worker: string, message: Extract<UpstreamMessage, { kind: 'response' }>): void {
@@ -222,6 +221,7 @@ export class Link {
   private service(message: UpstreamMessage): void {
     switch (message.kind) {
       case 'set-difficulty':
+        this.asked?.told(this.difficulty, message.difficulty);
         this.difficulty = message.difficulty;
         return;
       case 'set-extranonce':
@@ -306,6 +306,7 @@ export class Link {
     else if (id === CONFIGURE_ID && message.ok) this.setMask(readConfigureResult(message.result).versionMask);
     else if (id === SUBSCRIBE_ID) this.subscribed(message);
     else if (id === AUTHORIZE_ID) this.authorised(message, now);
+    else if (id === SUGGEST_ID && !message.ok) this.asked?.refuse();
   }
 
   private subscribed(message: Extract<UpstreamMessage, { kind: 'response' }>): void {
@@ -318,6 +319,7 @@ export class Link {
     this.extranonce1 = read.extranonce1;
     this.extranonce2Bytes = read.extranonce2Bytes;
     this.sink.toLink(this, introduction(this.outlet));
+    this.asked = new AskedDifficulty(this.openedMono);
   }
 
   private authorised(message: Extract<UpstreamMessage, { kind: 'response' }>, now: Now): void {

@@ -2,6 +2,7 @@
  * Worker names that a shared link passes on to its pool, so that the pool's own pages show machines. A name is used once the
  * pool has taken it; until then, and where it is refused, shares go under the account of the link.
  */
+import { formatRequest } from '../protocol/upstream.ts';
 
 /** Names authorised each second: a hall that comes back at once must not look like an attack. */
 const NAMES_PER_TICK = 50;
@@ -23,14 +24,15 @@ export class PassedNames {
     this.waiting.push(worker);
   }
 
-  /** Those to ask the pool for now. */
-  next(): string[] {
-    return this.waiting.splice(0, NAMES_PER_TICK);
-  }
-
-  asked(id: number, worker: string): void {
-    this.states.set(worker, 'asked');
-    this.requests.set(id, worker);
+  /** Asks the pool for the next ones. */
+  authorizations(giveId: () => number, password: string): string {
+    const asked = this.waiting.splice(0, NAMES_PER_TICK).map((worker) => {
+      const id = giveId();
+      this.states.set(worker, 'asked');
+      this.requests.set(id, worker);
+      return formatRequest(id, 'mining.authorize', [worker, password]);
+    });
+    return asked.join('');
   }
 
   /** Whose authorisation an answer is about, once; undefined when it is about something else. */

@@ -205,7 +205,7 @@ export class Pools implements LinkOwner {
       if (overdue !== undefined) link.end(overdue);
       else if (link.state === 'live') {
         this.parts.verdicts.tick(link);
-        link.passNames();
+        link.tick(this.state.now);
       } else if (link.state === 'ended') this.bury(link);
     }
     for (const link of this.state.trust.tick()) this.parts.placement.leave(link.outlet);
