@@ -140,8 +140,8 @@ export type ToProxy =
   | { readonly type: 'hand-over'; readonly request: number; readonly on: boolean }
   /** The process that this one follows has delivered so much since that file was read. */
   | { readonly type: 'splits'; readonly added: SplitsAdded }
-  /** This session's machine is with another process now. */
-  | { readonly type: 'taken'; readonly sessionId: string }
+  /** This session's machine came to another process at that wall time. It may have come back here since. */
+  | { readonly type: 'taken'; readonly sessionId: string; readonly atMs: number }
   /** Take no more connections, close those that are open evenly over `overMs`, then say so. */
   | { readonly type: 'drain'; readonly overMs: number }
   /** Stop listening, flush the journal, close, exit 0. */
@@ -159,8 +159,8 @@ export type FromProxy =
   | { readonly type: 'handed-over'; readonly request: number }
   /** While its machines are taken away, for its successor. */
   | { readonly type: 'splits'; readonly added: SplitsAdded }
-  /** A machine came here with a session of another run. */
-  | { readonly type: 'brought'; readonly sessionId: string }
+  /** A machine came here with a session of another run, at that wall time. */
+  | { readonly type: 'brought'; readonly sessionId: string; readonly atMs: number }
   /** At the begin of a drain: for those that take its machines. */
   | { readonly type: 'wishes'; readonly wishes: readonly (readonly [worker: string, exponent: number])[] }
   /** No session is left, and no pool owes a verdict. */

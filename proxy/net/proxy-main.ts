@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const proxy = new ProxyProcess({
     config, world: realWorld, log, host, identity,
     onSessions: (sessions, accepts) => void tell({ type: 'sessions', sessions, accepts }),
-    onBrought: (sessionId) => void tell({ type: 'brought', sessionId }),
+    onBrought: (sessionId, atMs) => void tell({ type: 'brought', sessionId, atMs }),
     onSplits: (added) => {
       lastWord = tell({ type: 'splits', added: [...added] });
     },
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
       case 'splits':
         return proxy.takeOver(message.added);
       case 'taken':
-        return proxy.taken(message.sessionId);
+        return proxy.taken(message.sessionId, message.atMs);
       case 'drain':
         void tell({ type: 'wishes', wishes: proxy.wishes() });
         return void proxy.drain(message.overMs).then(() => tell({ type: 'drained' }));

@@ -55,7 +55,7 @@ export interface ProxyProcessOptions {
   /** How many connections there are now, and whether more are taken. */
   readonly onSessions: (sessions: number, accepts: boolean) => void;
   /** Tells the other processes. */
-  readonly onBrought: (sessionId: string) => void;
+  readonly onBrought: (sessionId: string, atMs: number) => void;
   /** Tells the process that follows this one. */
   readonly onSplits: (added: ReadonlyMap<string, SplitMemory>) => void;
 }
@@ -248,9 +248,9 @@ export class ProxyProcess implements Sink {
     this.farm.splits.add(new Map(added));
   }
 
-  /** A machine of ours is with another process now. */
-  taken(sessionId: string): void {
-    this.farm.takenElsewhere(sessionId, this.now());
+  /** A machine of ours came to another process at `atMs`. */
+  taken(sessionId: string, atMs: number): void {
+    this.farm.takenElsewhere(sessionId, atMs, this.now());
     this.flush();
   }
 
@@ -322,7 +322,7 @@ export class ProxyProcess implements Sink {
   }
 
   broughtHere(sessionId: string): void {
-    this.options.onBrought(sessionId);
+    this.options.onBrought(sessionId, this.options.world.wallMs());
   }
 
   log(event: LogEvent, fields: Readonly<Record<string, unknown>>): void {

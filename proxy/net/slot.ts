@@ -34,7 +34,7 @@ export interface SlotOptions {
   /** Sessions that a new process may take before it is told more; undefined: any number. */
   readonly firstRoom: () => number | undefined;
   readonly onSnapshot: (snapshot: ProxySnapshot) => void;
-  readonly onBrought: (sessionId: string) => void;
+  readonly onBrought: (sessionId: string, atMs: number) => void;
   /** What it knows of machines that are about to leave it. */
   readonly onWishes: (wishes: Extract<FromProxy, { type: 'wishes' }>['wishes']) => void;
   /** What its splits had since its successor began. */
@@ -221,7 +221,7 @@ export class Slot {
         this.hosts = message.hosts;
         return;
       case 'brought':
-        this.#options.onBrought(message.sessionId);
+        this.#options.onBrought(message.sessionId, message.atMs);
         return;
       case 'wishes':
         this.#options.onWishes(message.wishes);

@@ -95,7 +95,7 @@ export class Slots {
 
   #newSlot(number: number): Slot {
     const { count, world, log, spawn, onReport } = this.#options;
-    return new Slot({
+    const slot: Slot = new Slot({
       number,
       name: count === 1 ? 'proxy process' : `proxy process ${number}`,
       world,
@@ -105,7 +105,7 @@ export class Slots {
       doors: () => this.#doors.list(),
       firstRoom: () => (count === 1 ? undefined : AHEAD_MIN),
       onSnapshot: (snapshot) => onReport(this.#metricsName(number), snapshot),
-      onBrought: (sessionId) => this.#brought(number, sessionId),
+      onBrought: (sessionId, atMs) => this.#brought(slot, sessionId, atMs),
       onWishes: (wishes) => this.#slots.forEach((slot) => slot.send({ type: 'wishes', wishes })),
       // To the one that has its place by now.
       onSplits: (added) => this.#slots[number - 1]?.send({ type: 'splits', added }),
@@ -113,6 +113,7 @@ export class Slots {
       debug: () => this.#debugging.order,
       onTrouble: (event, sentence) => logEvent(log, event, { child: this.#metricsName(number) }, sentence),
     });
+    return slot;
   }
 
   get #all(): Slot[] {
@@ -224,8 +225,8 @@ export class Slots {
     }
   }
 
-  #brought(to: number, sessionId: string): void {
-    for (const slot of this.#all) if (slot.number !== to || this.#leaving.has(slot)) slot.send({ type: 'taken', sessionId });
+  #brought(to: Slot, sessionId: string, atMs: number): void {
+    for (const slot of this.#all) if (slot !== to) slot.send({ type: 'taken', sessionId, atMs });
   }
 
   /**

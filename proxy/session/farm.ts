@@ -97,12 +97,15 @@ export class Farm {
     endSession(this.state, session, reason);
   }
 
-  /** A machine of ours has come back to another run: its old connection, should it still stand, is nobody's. */
-  takenElsewhere(sessionId: string, now: Now): void {
+  /**
+   * A machine of ours came to another run at `atMs`: its old connection, should it still stand, is nobody's. The word may be late,
+   * and the machine here again: that connection is its own.
+   */
+  takenElsewhere(sessionId: string, atMs: number, now: Now): void {
     this.state.now = now;
     this.state.prefixes.strayed(prefixIn(sessionId));
     const session = this.state.bySessionId.get(sessionId);
-    if (session !== undefined && !this.stopped) closeSession(this.state, session, 'resumed on a new connection');
+    if (session !== undefined && session.subscribedWall <= atMs && !this.stopped) closeSession(this.state, session, 'resumed on a new connection');
   }
 
   linkOpened(link: Link, now: Now): void {

@@ -92,7 +92,7 @@ describe('a pool that gives two runs one extranonce1', () => {
     live(next);
     live(old);
     const { session } = old.miner();
-    old.farm.takenElsewhere(session.sessionId, old.now);
+    old.farm.takenElsewhere(session.sessionId, old.now.wallMs, old.now);
     // It was with the other run, whoever heard of it first.
     const back = resubscribe(old, session.sessionId);
     expect(back.session.prefix).not.toEqual(session.prefix);

@@ -85,21 +85,37 @@ describe('a machine that comes to another run', () => {
     expect(came.sessionId).toBe(session.sessionId);
     expect(next.recorder.brought).toEqual([session.sessionId]);
     expect(next.farm.state.counters.resumptions).toBe(1);
-    old.farm.takenElsewhere(session.sessionId, old.now);
-    old.farm.takenElsewhere('unknown', old.now);
+    old.farm.takenElsewhere(session.sessionId, old.now.wallMs, old.now);
+    old.farm.takenElsewhere('unknown', old.now.wallMs, old.now);
     expect(old.closed).toEqual(['resumed on a new connection']);
   });
 
   it('and back again finds the jobs that it was sent before', () => {
     const [old, next] = pair();
     const { session, heard } = old.miner();
-    old.farm.takenElsewhere(session.sessionId, old.now);
+    old.farm.takenElsewhere(session.sessionId, old.now.wallMs, old.now);
     next.subscribe(next.connect(), session.sessionId);
     const back = old.connect();
     old.subscribe(back, session.sessionId);
     old.authorize(back);
     expect(back.prefix).toEqual(session.prefix);
     expect(share(old, back, heard)).toMatchObject({ result: true });
+  });
+
+  it('is not closed by the late word that it went there, once it is back', () => {
+    const [old, next] = pair();
+    const { session } = old.miner();
+    next.subscribe(next.connect(), session.sessionId);
+    const wentMs = next.now.wallMs;
+    old.wait(1000);
+    const back = old.connect();
+    old.subscribe(back, session.sessionId);
+    old.authorize(back);
+    expect(old.closed).toEqual(['resumed on a new connection']);
+    old.farm.takenElsewhere(session.sessionId, wentMs, old.now);
+    expect([old.closed.length, back.state]).toEqual([1, 'mining']);
+    old.farm.takenElsewhere(session.sessionId, old.now.wallMs, old.now);
+    expect(old.closed).toHaveLength(2);
   });
 
   it('begins at the difficulty that it was found to need there', () => {
