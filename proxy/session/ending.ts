@@ -33,6 +33,7 @@ export function endSession(state: FarmState, session: Session, reason: string): 
   endInJournal(state, session, facts, reason);
   if (!mined) return;
   state.resumable.set(session.sessionId, { session, untilMono: state.now.monoMs + state.config.timeouts.resumeMs });
+  state.successors.add(session);
   // A whole farm may be away at once.
   if (state.resumable.size > 2 * state.config.limits.sessionsMax) state.resumable.delete(state.resumable.keys().next().value!);
 }

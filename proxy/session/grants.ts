@@ -7,6 +7,7 @@ import { layoutFor, poolsOf, siteMask, type Layout } from './layouts.ts';
 import { difficultyFacts } from './live-facts.ts';
 import { openInJournal } from './opening.ts';
 import type { Placement } from './placement.ts';
+import type { Placed } from './prefixes.ts';
 import { isRepeated } from './repeats.ts';
 import { makeSessionId, readSessionId } from './run.ts';
 import type { Session } from './session.ts';
@@ -58,7 +59,7 @@ export class Grants {
     state.bySessionId.set(session.sessionId, session);
     openInJournal(state, session);
     // Late shares of the jobs it had before count at the k they were sent with.
-    if (resumed) for (const fact of difficultyFacts(session, state.now.wallMs)) state.journal(fact);
+    if (session.hadWork) for (const fact of difficultyFacts(session, state.now.wallMs)) state.journal(fact);
     session.state = session.state === 'authorised' ? 'mining' : 'subscribed';
     this.subscribeResult(session, message);
     this.placement.settle(session);
@@ -77,7 +78,9 @@ export class Grants {
 
   private givePrefix(session: Session, layout: Layout): boolean {
     const { state } = this;
-    const placed = state.prefixes.allocate(layout.prefixBytes, state.now.monoMs);
+    const { prefixBytes } = layout;
+    const { monoMs } = state.now;
+    const placed = state.prefixes.allocate(prefixBytes, monoMs, true) ?? this.succeed(session, layout) ?? state.prefixes.allocate(prefixBytes, monoMs);
     if (placed === undefined) return false;
     const { prefix, plane } = placed;
     session.prefix = prefix;
@@ -85,6 +88,16 @@ export class Grants {
     session.extranonce2Bytes = layout.extranonce2Bytes;
     session.sessionId = makeSessionId(state.run, session.site, prefix, layout.extranonce2Bytes, (bytes) => state.random.bytes(bytes));
     return true;
+  }
+
+  /** The place of an ended session of its address, whose jobs it then has too. Under an id of its own: that machine may come back. */
+  private succeed(session: Session, layout: Layout): Placed | undefined {
+    const { state } = this;
+    const earlier = state.successors.take(session, layout);
+    if (earlier === undefined || !state.prefixes.reserve(earlier, earlier.sessionId)) return undefined;
+    state.resumable.delete(earlier.sessionId);
+    session.inherit(earlier);
+    return earlier;
   }
 
   /**

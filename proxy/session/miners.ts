@@ -143,6 +143,7 @@ export class Miners {
         if (kept.untilMono >= now.monoMs) break;
         resumable.delete(id);
       }
+      this.state.successors.sweep();
     }
     if (now.monoMs - this.lastSweepMono < SWEEP_MS) return;
     this.lastSweepMono = now.monoMs;

@@ -25,7 +25,7 @@ export function allPrefixes(prefixBytes: number): PrefixRange {
   return { first, count: 2 ** (8 * prefixBytes) - first };
 }
 
-/** With 255 prefixes each this serves 16,000 machines; a stranger who wastes them cannot make us open more links than this to a pool. */
+/** With 255 prefixes each this serves 16,000 machines. One address begins as many as its sessions need (successors.ts). */
 const PLANES_MAX = 64;
 
 /** A prefix as a session has it. */
@@ -69,11 +69,12 @@ export class Prefixes {
     return Math.max(0, ...[...this.own.values()].map((planes) => planes.findLastIndex(({ inUse }) => inUse > 0)));
   }
 
-  /** A prefix whose rest is over, on the lowest plane that has one; undefined when there is none. */
-  allocate(prefixBytes: number, monoMs: number): Placed | undefined {
+  /** A prefix whose rest is over, on the lowest plane that has one; undefined when there is none. `begun`: on planes that are in use already. */
+  allocate(prefixBytes: number, monoMs: number, begun = false): Placed | undefined {
     const planes = this.own.get(prefixBytes);
     if (planes === undefined) return undefined;
-    for (let plane = 0; plane < PLANES_MAX; plane += 1) {
+    const until = begun ? this.furtherPlanes + 1 : PLANES_MAX;
+    for (let plane = 0; plane < until; plane += 1) {
       const range = (planes[plane] ??= this.newPlane(prefixBytes));
       const prefix = range.allocate(monoMs);
       if (prefix !== undefined) return { prefix, plane };

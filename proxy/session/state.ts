@@ -19,6 +19,7 @@ import type { Session } from './session.ts';
 import { Splitting } from './splitting.ts';
 import type { SplitMemory } from './splits.ts';
 import { Trust } from './trust.ts';
+import { Successors } from './successors.ts';
 import { zeroCounters, type Counters, type Learnt, type Now, type Sink } from './sink.ts';
 
 export interface FarmOptions {
@@ -61,6 +62,7 @@ export class FarmState {
   readonly sessions = new Set<Session>();
   /** Sessions that ended, by session id, for as long as their machine may resume. Oldest first. */
   readonly resumable = new Map<string, Resumable>();
+  readonly successors = new Successors(this);
   /** By session id, while the connection lives. */
   readonly bySessionId = new Map<string, Session>();
   /** Connections per remote address. */

@@ -183,7 +183,7 @@ describe('a client that withholds and picks its difficulty', () => {
   });
 
   it('does not get the prefix of another of its kind where prefixes are few and one work lasts long', () => {
-    const fixture = new Fixture();
+    const fixture = new Fixture(yamlOf('timeouts: { idle: 24h }'));
     const link = fixture.live('a', '0.001', 4);
     const sessions = Array.from({ length: 255 }, () => fixture.miner().session);
     const [withheld] = sessions;

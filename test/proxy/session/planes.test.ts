@@ -124,4 +124,43 @@ describe('when short prefixes run out', () => {
     expect(sessions.every(({ state, link }) => state === 'mining' && link?.state === 'live')).toBe(true);
     expect(fixture.closed).toEqual([]);
   });
+
+  it('a client that reconnects without its session id uses up nothing: it has what it had, at the difficulty it had', () => {
+    const { fixture, sessions } = crowd();
+    const leaver = sessions[7]!;
+    let before = leaver;
+    fixture.job(fixture.links[0]!);
+    const heardFirst = fixture.heard(leaver);
+    const [found] = find(leaver, jobIn(heardFirst), leaver.exponent!);
+    for (let count = 0; count < 600; count += 1) {
+      fixture.farm.disconnected(before, 'closed by the machine', fixture.now);
+      const session = fixture.connect();
+      fixture.subscribe(session);
+      expect([session.plane, session.prefix, session.sessionId === before.sessionId]).toEqual([0, leaver.prefix, false]);
+      fixture.authorize(session, 'acme.m7', 'd=1');
+      before = session;
+    }
+    expect(fixture.farm.state.prefixes.furtherPlanes).toBe(0);
+    expect(before.exponentOf(fixture.farm.state.book.find(jobIn(heardFirst).id)!)).toBe(leaver.exponent);
+    fixture.send(before, { id: 'x', method: 'mining.submit', params: submitParams(found!, 'acme.m7') });
+    fixture.commit();
+    expect(fixture.heard(before).find(({ id }) => id === 'x')).toMatchObject({ result: true });
+    expect(fixture.recorder.of('share').at(-1)).toMatchObject({ exponent: leaver.exponent, verdict: 'accepted' });
+    // The machine whose place it was is told another.
+    const back = fixture.connect();
+    fixture.subscribe(back, leaver.sessionId);
+    expect([back.plane, fixture.closed]).toEqual([1, []]);
+  });
+
+  it('a client of another address, of another site, or after the time to resume gets another place', () => {
+    const { fixture, sessions } = crowd();
+    fixture.farm.disconnected(sessions[0]!, 'closed by the machine', fixture.now);
+    const stranger = fixture.connect('10.9.9.9:1');
+    fixture.subscribe(stranger);
+    expect(stranger.plane).toBe(1);
+    fixture.wait(610_000);
+    const late = fixture.connect();
+    fixture.subscribe(late);
+    expect(late.plane).toBe(1);
+  });
 });
