@@ -17,7 +17,7 @@ import { sealDead } from './journal/seal.ts';
 import { setOlderAside } from './older-ledger.ts';
 import { journalDirectory, sentenceOf, Store } from './store.ts';
 import type { UnitBook } from './unit-book.ts';
-import type { LedgerSeries } from './series.ts';
+import type { SeriesBook } from './series.ts';
 import { Totals, type CreditedTotal, type DeliveredTotal } from './totals.ts';
 
 export interface AccountantOptions {
@@ -56,7 +56,7 @@ export interface AccountantFigures extends AccountantState {
 }
 export interface AccountantMetrics extends AccountantState {
   readonly leases: readonly LeaseFigures[];
-  readonly series: LedgerSeries;
+  readonly series: SeriesBook;
 }
 
 /** A step reads for so long before it returns, so that whoever waits for an answer gets one. */
@@ -136,7 +136,7 @@ export class Accountant {
   /** For metrics: the totals in their groups. */
   metrics(): AccountantMetrics {
     const { state, totals } = this.#look();
-    return { ...state, leases: this.leases(), series: totals.series() };
+    return { ...state, leases: this.leases(), series: totals.series };
   }
 
   /** What is known of the leases that are in their term. Stays what it was while there is no ledger, until nothing was observed for a while. */

@@ -8,13 +8,18 @@ import { Accountant, type AccountantFigures, type AccountantMetrics } from './ac
 import { leaseTerms } from './leases/terms.ts';
 import { openPublisher } from './redis/open.ts';
 import type { PublisherFigures } from './redis/publisher.ts';
+import { SeriesSender, type PackedSeries, type SeriesKnown } from './series-wire.ts';
 import { sentenceOf } from './store.ts';
 
 /** As proxy/net/messages.ts has them: this room may not import that one. */
-type ToAccountant = { readonly type: 'snapshot' | 'metrics'; readonly request: number } | { readonly type: 'machines'; readonly machines: readonly unknown[] } | { readonly type: 'stop' };
+type ToAccountant =
+  | { readonly type: 'snapshot'; readonly request: number }
+  | { readonly type: 'metrics'; readonly request: number; readonly known: SeriesKnown }
+  | { readonly type: 'machines'; readonly machines: readonly unknown[] }
+  | { readonly type: 'stop' };
 type FromAccountant =
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantFigures & Beside }
-  | { readonly type: 'metrics'; readonly request: number; readonly metrics: AccountantMetrics & Beside }
+  | { readonly type: 'metrics'; readonly request: number; readonly metrics: Omit<AccountantMetrics, 'series'> & Beside & { readonly series: PackedSeries } }
   | { readonly type: 'ready' }
   | { readonly type: 'fatal'; readonly sentence: string };
 
@@ -40,7 +45,8 @@ function send(message: FromAccountant): void {
 function isMessage(message: unknown): message is ToAccountant {
   if (typeof message !== 'object' || message === null || !('type' in message)) return false;
   if (message.type === 'machines') return 'machines' in message && Array.isArray(message.machines);
-  return message.type === 'stop' || ((message.type === 'snapshot' || message.type === 'metrics') && 'request' in message && typeof message.request === 'number');
+  if (message.type === 'stop') return true;
+  return (message.type === 'snapshot' || (message.type === 'metrics' && 'known' in message)) && 'request' in message && typeof message.request === 'number';
 }
 
 function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'parties' | 'inventory'>): void {
@@ -67,6 +73,7 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
     else world.after(publishing || stopAtMs !== undefined ? AWAIT_MS : IDLE_MS, turn);
   };
   const vitals = new Vitals(world);
+  const series = new SeriesSender(world.random);
   const beside = (): Beside => ({ vitals: vitals.snapshot(), redis: publisher?.figures(accountant.between((units) => units)) });
   const tidyUp = async (): Promise<void> => {
     if (accountant.snapshot().caughtUp) {
@@ -82,7 +89,10 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   process.on('message', (message: unknown) => {
     if (!isMessage(message)) return;
     if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: { ...accountant.snapshot(), ...beside() } });
-    else if (message.type === 'metrics') send({ type: 'metrics', request: message.request, metrics: { ...accountant.metrics(), ...beside() } });
+    else if (message.type === 'metrics') {
+      const metrics = accountant.metrics();
+      send({ type: 'metrics', request: message.request, metrics: { ...metrics, ...beside(), series: series.pack(metrics.series, message.known) } });
+    }
     else if (message.type === 'machines') void publisher?.live(message.machines);
     else {
       stopAtMs ??= world.monoMs() + STOP_MS;

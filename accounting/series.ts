@@ -22,7 +22,7 @@ export interface LedgerSeries {
 
 /** Sums under two names and, for each verdict, the shares. */
 class Groups {
-  readonly #delivered = new Map<string, { readonly names: readonly [string, string]; readonly verdict: OwnVerdict; shares: number; credit: bigint; hasJob: boolean }>();
+  readonly #delivered = new Map<string, { readonly names: readonly [string, string]; readonly verdict: OwnVerdict; shares: number; credit: bigint; hasJob: boolean; work?: number | undefined }>();
 
   add(names: readonly [string, string], { pool, verdict, exponent, n }: TotalRow): void {
     const key = `${names[0]}\0${names[1]}\0${verdict}`;
@@ -37,10 +37,15 @@ class Groups {
     // In 2^−32 of difficulty 1, so that the credit of any exponent is whole.
     group.credit += BigInt(n) << BigInt(exponent + CREDIT_EXPONENT);
     group.hasJob = true;
+    group.work = undefined;
   }
 
   read(): LedgerSeries['delivered'] {
-    return [...this.#delivered.values()].map(({ names: [one, other], verdict, shares, credit, hasJob }) => [one, other, verdict, shares, hasJob ? Number(credit) / 2 ** CREDIT_EXPONENT : null]);
+    return [...this.#delivered.values()].map((group) => {
+      const { names: [one, other], verdict, shares, credit, hasJob } = group;
+      // Most groups have nothing new from one scrape to the next.
+      return [one, other, verdict, shares, hasJob ? (group.work ??= Number(credit) / 2 ** CREDIT_EXPONENT) : null];
+    });
   }
 }
 const CREDIT_EXPONENT = 32;

@@ -1,6 +1,6 @@
 /** All-time counts of this host's ledger, kept in memory beside the tables they come from, for the metrics. */
 import type { OwnVerdict, PoolReason } from '../proxy/mining/verdict.ts';
-import { SeriesBook, type LedgerSeries } from './series.ts';
+import { SeriesBook } from './series.ts';
 import type { Store } from './store.ts';
 import type { CreditedTotalRow, Deltas, PoolAnswer, TotalRow } from './rows.ts';
 
@@ -27,7 +27,7 @@ export interface CreditedTotal {
 export class Totals {
   readonly #delivered = new Map<string, TotalRow>();
   readonly #credited = new Map<string, CreditedTotalRow>();
-  readonly #series = new SeriesBook();
+  readonly series = new SeriesBook();
   #unjournaled = 0;
 
   /** The totals as the ledger has them. */
@@ -35,11 +35,11 @@ export class Totals {
     const totals = new Totals();
     for (const row of reader.rows('total')) {
       totals.#delivered.set(deliveredKey(row), row);
-      totals.#series.delivered(row);
+      totals.series.delivered(row);
     }
     for (const row of reader.rows('credited_total')) {
       totals.#credited.set(creditedKey(row), row);
-      totals.#series.credited(row);
+      totals.series.credited(row);
     }
     for (const row of reader.rows('unjournaled_minute')) totals.#unjournaled += row.n;
     return totals;
@@ -48,14 +48,14 @@ export class Totals {
   /** Adds what was committed. */
   add(deltas: Deltas): void {
     for (const row of deltas.total.values()) {
-      this.#series.delivered(row);
+      this.series.delivered(row);
       const known = this.#delivered.get(deliveredKey(row));
       // What comes later in value and time is in the series.
       if (known === undefined) this.#delivered.set(deliveredKey(row), { ...row });
       else known.n += row.n;
     }
     for (const row of deltas.credited_total.values()) {
-      this.#series.credited(row);
+      this.series.credited(row);
       const known = this.#credited.get(creditedKey(row));
       if (known === undefined) this.#credited.set(creditedKey(row), { ...row });
       else known.n += row.n;
@@ -69,10 +69,6 @@ export class Totals {
 
   delivered(): DeliveredTotal[] {
     return [...this.#delivered.values()].map(({ site, lessee, leases, pool, verdict, exponent, n }) => ({ site, lessee, leases, pool, verdict, exponent, count: n }));
-  }
-
-  series(): LedgerSeries {
-    return this.#series.read();
   }
 
   credited(): CreditedTotal[] {

@@ -6,6 +6,8 @@ import { MINUTE_MS, type ObservedMinuteRow } from '../rows.ts';
 const OPEN_MINUTES = 10;
 /** Minutes kept one by one; what is older is known to the hour. */
 const RECENT_MINUTES = 180;
+/** Sums remembered: a few for each lease. */
+const SUMS_MAX = 10_000;
 
 export class Observed {
   readonly #open = new Map<number, Map<string, ObservedMinuteRow>>();
@@ -13,6 +15,8 @@ export class Observed {
   readonly #keptHours: number;
   readonly #byHour = new Map<number, number>();
   #lastMs = 0;
+  /** Asked for by every lease, and the same for most, until more is observed. */
+  readonly #sums = new Map<string, number>();
 
   /** @param keptHours How far back `between` can tell. */
   constructor(keptHours: number) {
@@ -26,6 +30,7 @@ export class Observed {
 
   /** Adds rows of some minutes; returns for each of them by how many milliseconds its exposure has grown, in order of time. */
   add(rows: Iterable<ObservedMinuteRow>): Map<number, number> {
+    this.#sums.clear();
     const touched = new Set<number>();
     for (const row of rows) {
       const processes = this.#open.get(row.minute) ?? new Map<string, ObservedMinuteRow>();
@@ -50,6 +55,14 @@ export class Observed {
 
   /** Milliseconds observed in the minutes [from, to): of the last three hours, or of whole hours. */
   between(from: number, to: number): number {
+    const key = `${from} ${to}`;
+    if (this.#sums.size >= SUMS_MAX) this.#sums.clear();
+    const ms = this.#sums.get(key) ?? this.#sum(from, to);
+    this.#sums.set(key, ms);
+    return ms;
+  }
+
+  #sum(from: number, to: number): number {
     let ms = 0;
     for (let minute = from; minute < to; ) {
       const wholeHour = minute % 60 === 0 && minute + 60 <= to;

@@ -65,7 +65,6 @@ class WatchedLease {
   readonly #hours = new Map<number, Map<number, number>>();
   /** Sums from some hours on, of the hours before `until`. */
   #past = { until: 0, sums: new Map<number, ReadonlyMap<number, number>>() };
-  #period = { minute: 0, hour: 0 };
   readonly #workers = new Map<string, number>();
   #excused: readonly Span[] = [];
   #toMs: number;
@@ -163,9 +162,9 @@ class WatchedLease {
     return this.lastShareMs === undefined && this.#workers.size === 0;
   }
 
-  figures(nowMs: number, observed: Observed, inventory: readonly InventoryRow[] | undefined, shared: boolean): LeaseFigures {
+  figures(nowMs: number, observed: Observed, months: MonthStarts, inventory: readonly InventoryRow[] | undefined, shared: boolean): LeaseFigures {
     const contracted = Number(this.terms.lease.contracted);
-    const windows = this.#windows(nowMs, observed);
+    const windows = this.#windows(nowMs, observed, Math.max(months.of(this.terms.lease.timezone, nowMs), this.terms.lease.term.fromMs));
     const owed = this.isOwed(nowMs) ? contracted : 0;
     const machines = inventory?.filter((row) => row.fromMs <= nowMs && nowMs < row.toMs && isUnder(this.terms.lease, row));
     const names = this.seen(nowMs);
@@ -176,10 +175,10 @@ class WatchedLease {
     };
   }
 
-  #windows(nowMs: number, observed: Observed): LeaseFigures['windows'] {
+  #windows(nowMs: number, observed: Observed, periodMs: number): LeaseFigures['windows'] {
     const end = Math.floor(nowMs / MINUTE_MS) + 1;
     const hour = Math.floor(nowMs / HOUR_MS);
-    const starts: readonly [LeaseWindow, number][] = [['5m', end - 5], ['1h', end - 60], ['24h', (hour - 23) * 60], ['period', this.#periodHour(nowMs, end) * 60]];
+    const starts: readonly [LeaseWindow, number][] = [['5m', end - 5], ['1h', end - 60], ['24h', (hour - 23) * 60], ['period', Math.floor(periodMs / HOUR_MS) * 60]];
     return starts.map(([window, start]) => {
       const short = window === '5m' || window === '1h';
       // Where the clock was set back, there are minutes after the present one. The long windows are told to the hour.
@@ -194,12 +193,6 @@ class WatchedLease {
       const owed = Number(this.terms.lease.contracted) * (owedMs / 1000) * observedPart;
       return { window, rate, low, high, ratio: owed > 0 ? (rate * exposureMs) / 1000 / owed : undefined };
     });
-  }
-
-  /** Zones are slow to ask, and a period begins on a whole minute. */
-  #periodHour(nowMs: number, minute: number): number {
-    if (this.#period.minute !== minute) this.#period = { minute, hour: Math.floor(periodStartMs(this.terms.lease, nowMs) / HOUR_MS) };
-    return this.#period.hour;
   }
 
   /** Of the hours from `start` on. Those before the present one hardly ever change. */
@@ -235,7 +228,22 @@ class WatchedLease {
 
 /** First moment of the lease's month, or of its term if that is later. */
 export function periodStartMs({ timezone, term }: LeaseTerms['lease'], nowMs: number): number {
-  return Math.max(midnightMs(`${dateAt(nowMs, timezone).slice(0, 7)}-01`, timezone), term.fromMs);
+  return Math.max(new MonthStarts().of(timezone, nowMs), term.fromMs);
+}
+
+/** Zones are slow to ask, hundreds of leases are in one, and a month begins on a whole minute. */
+class MonthStarts {
+  #minute = 0;
+  readonly #starts = new Map<string, number>();
+
+  of(zone: string, nowMs: number): number {
+    const minute = Math.floor(nowMs / MINUTE_MS);
+    if (minute !== this.#minute) this.#starts.clear();
+    this.#minute = minute;
+    const start = this.#starts.get(zone) ?? midnightMs(`${dateAt(nowMs, zone).slice(0, 7)}-01`, zone);
+    this.#starts.set(zone, start);
+    return start;
+  }
 }
 
 function bump(buckets: Map<number, Map<number, number>>, bucket: number, exponent: number, n: number, oldest: number): void {
@@ -259,6 +267,7 @@ function summed(buckets: ReadonlyMap<number, ReadonlyMap<number, number>>, from:
 export class LeaseWatch {
   readonly #leases: ReadonlyMap<string, WatchedLease>;
   readonly #observed = new Observed(KEPT_HOURS);
+  readonly #months = new MonthStarts();
   readonly #inventory: readonly InventoryRow[] | undefined;
   readonly #shared: boolean;
   #events: readonly LeaseEvent[] = [];
@@ -308,7 +317,7 @@ export class LeaseWatch {
 
   /** Of those whose term has begun and not ended. */
   figures(nowMs: number): LeaseFigures[] {
-    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#inventory, this.#shared));
+    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#months, this.#inventory, this.#shared));
   }
 
   #of(leases: string): WatchedLease[] {

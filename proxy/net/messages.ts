@@ -4,6 +4,7 @@ import type { HistogramSnapshot } from '../../config/timing.ts';
 import type { VitalsSnapshot } from '../../config/vitals.ts';
 import type { LeaseFigures } from '../../accounting/leases/watch.ts';
 import type { LedgerSeries } from '../../accounting/series.ts';
+import type { PackedSeries, SeriesKnown } from '../../accounting/series-wire.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';
 import type { Reconfigured } from '../session/reconfigure.ts';
 import type { Trouble } from '../session/trust.ts';
@@ -220,6 +221,7 @@ export interface AccountantMetrics extends AccountantState {
   readonly leases: readonly LeaseFigures[];
   readonly series: LedgerSeries;
 }
+export type PackedMetrics = Omit<AccountantMetrics, 'series'> & { readonly series: PackedSeries };
 
 /** Publication to the shared ledger. Counts are since the accountant started. */
 export interface RedisSnapshot {
@@ -241,11 +243,12 @@ export interface RedisSnapshot {
 export type ToAccountant =
   /** Where the ledger is shared: this host's machines, for the others to see. */
   | { readonly type: 'machines'; readonly machines: readonly MachineSnapshot[] }
-  | { readonly type: 'snapshot' | 'metrics'; readonly request: number }
+  | { readonly type: 'snapshot'; readonly request: number }
+  | { readonly type: 'metrics'; readonly request: number; readonly known: SeriesKnown }
   | { readonly type: 'stop' };
 
 export type FromAccountant =
   | { readonly type: 'snapshot'; readonly request: number; readonly snapshot: AccountantSnapshot }
-  | { readonly type: 'metrics'; readonly request: number; readonly metrics: AccountantMetrics }
+  | { readonly type: 'metrics'; readonly request: number; readonly metrics: PackedMetrics }
   | { readonly type: 'ready' }
   | { readonly type: 'fatal'; readonly sentence: string };

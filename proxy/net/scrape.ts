@@ -1,4 +1,5 @@
 /** Answers a scrape. Everything is at hand in the supervisor but the ledger's figures, which the accountant gives; no proxy process is asked. */
+import { SeriesReceiver, type SeriesKnown } from '../../accounting/series-wire.ts';
 import type { Config } from '../../config/schema.ts';
 import { Vitals } from '../../config/vitals.ts';
 import type { World } from '../../config/world.ts';
@@ -9,7 +10,7 @@ import { LEDGER_COUNTERS } from '../../metrics/ledger.ts';
 import { SeriesTexts } from '../../metrics/texts.ts';
 import { Contracts } from './contracts.ts';
 import { Exported } from './exported.ts';
-import type { AccountantMetrics, MachineSnapshot, ProxySnapshot } from './messages.ts';
+import type { AccountantMetrics, MachineSnapshot, PackedMetrics, ProxySnapshot } from './messages.ts';
 import { Rents } from './rents.ts';
 import { CounterTotals } from './totals.ts';
 import { version } from './version.ts';
@@ -24,8 +25,8 @@ export interface ScrapeAnswer {
 export interface ScrapeSource {
   readonly config: Config;
   readonly world: World;
-  /** Undefined when the accountant gives no answer. */
-  metrics(): Promise<AccountantMetrics | undefined>;
+  /** With what is not known of the ledger's series; undefined when the accountant gives no answer. */
+  metrics(known: SeriesKnown): Promise<PackedMetrics | undefined>;
   /** Last reports of the proxy processes that are well, by name. */
   proxies(): readonly (readonly [name: string, snapshot: ProxySnapshot])[];
   /** What each place for a proxy process is in. */
@@ -44,6 +45,7 @@ export class Scrapes {
   readonly #source: ScrapeSource;
   readonly #exported: Exported;
   readonly #vitals: Vitals;
+  readonly #series = new SeriesReceiver();
   readonly #texts = new SeriesTexts();
   /** One after the other, in the order of the accountant's answers: what is remembered last must be the latest that was shown. */
   #answering: Promise<unknown> = Promise.resolve();
@@ -76,8 +78,9 @@ export class Scrapes {
    * that vanished or fell; so it fails, and says why.
    */
   async answer(accept: string): Promise<ScrapeAnswer> {
-    const accountant = await this.#source.metrics();
-    if (accountant === undefined) return refusal('The accountant does not answer, so the ledger counters cannot be exported now.');
+    const packed = await this.#source.metrics(this.#series.known);
+    if (packed === undefined) return refusal('The accountant does not answer, so the ledger counters cannot be exported now.');
+    const accountant = { ...packed, series: this.#series.unpack(packed.series) };
     if (!accountant.caughtUp) return refusal('The accountant has not caught up with the journal, so the ledger counters are not final yet.');
     const answered = this.#answering.then(() => this.#write(accountant, accept));
     this.#answering = answered.catch(() => undefined);

@@ -10,7 +10,7 @@ import { startControl, type ControlServer } from './control.ts';
 import { findProblems, isReady } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
-import type { AccountantMetrics, AccountantSnapshot, FromAccountant, MachineSnapshot, ToAccountant } from './messages.ts';
+import type { PackedMetrics, AccountantSnapshot, FromAccountant, MachineSnapshot, ToAccountant } from './messages.ts';
 import { Requests } from './requests.ts';
 import { Scrapes } from './scrape.ts';
 import type { Address } from './slot.ts';
@@ -92,7 +92,7 @@ class RunningInstance implements Supervisor {
   readonly #scrapes: Scrapes;
   #sharing: Timer | undefined;
   readonly #snapshots: Requests<AccountantSnapshot>;
-  readonly #metrics: Requests<AccountantMetrics>;
+  readonly #metrics: Requests<PackedMetrics>;
   readonly stopped: Promise<void>;
   #settleStopped: () => void = () => undefined;
   #stopping: Promise<void> | undefined;
@@ -239,7 +239,7 @@ class RunningInstance implements Supervisor {
     return new Scrapes({
       config,
       world,
-      metrics: () => this.#metrics.ask((request) => this.#accountant.send({ type: 'metrics', request } satisfies ToAccountant)),
+      metrics: (known) => this.#metrics.ask((request) => this.#accountant.send({ type: 'metrics', request, known } satisfies ToAccountant)),
       proxies: () => this.#slots.reports(),
       states: () => this.#slots.slots().map(({ state }) => state),
       restarts: () => ({ proxy: this.#slots.restarts, accountant: this.#accountant.restarts }),

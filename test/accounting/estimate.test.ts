@@ -33,6 +33,13 @@ describe('the χ² distribution', () => {
 const C = 2 ** 48 / 65535;
 
 describe('the estimate', () => {
+  it('of a whole count that was asked for before is the same', () => {
+    for (const n of [0, 1, 99, 100, 20_000]) {
+      const high = (chiSquareQuantile(0.975, 2 * n + 2) / 2) * 2 ** 4 * C;
+      expect([estimate([[4, n]], 1000).high, estimate([[4, n]], 1000).high]).toEqual([high, high]);
+    }
+  });
+
   it.each([
     // measurement.md §2.1: shares, and the exact 95 % interval in per cent.
     [50, -25.8, 31.8], [60, -23.7, 28.7], [200, -13.4, 14.9], [300, -11.0, 12.0], [1200, -5.6, 5.8], [1440, -5.1, 5.3], [1800, -4.57, 4.73],

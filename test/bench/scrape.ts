@@ -4,11 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { emptyDeltas } from '../../accounting/rows.ts';
+import { emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../accounting/rows.ts';
 import { Store } from '../../accounting/store.ts';
 import { realWorld } from '../../config/world.ts';
 import { SimulatedPool } from '../rig/pool.ts';
@@ -16,7 +17,7 @@ import { cpuSeconds, here, load, median, pause } from './children.ts';
 
 const LEASES = 200;
 const SITES = 20;
-const HOUR_MS = 3_600_000;
+const [HOUR_MINUTES, DAY_HOURS, DAY_MINUTES] = [60, 24, 1440];
 const CONNECTIONS = 1000;
 const SHARES_PER_SECOND = 2000;
 const SCRAPE_EVERY_MS = 1000;
@@ -52,7 +53,7 @@ leases:${numbers(LEASES).map(lease).join('')}
 `;
 }
 
-/** A ledger in which every lease has delivered at every site, under two verdicts. */
+/** A ledger in which every lease has delivered at every site, under two verdicts, and to its contract over the last day. */
 function fillLedger(data: string): void {
   const store = Store.open(data);
   const deltas = emptyDeltas();
@@ -64,17 +65,45 @@ function fillLedger(data: string): void {
       }
     }
   }
+  fillLastDay(deltas);
   store.apply(deltas, []);
   store.close();
 }
 
-async function scrape(url: string): Promise<{ readonly ms: number; readonly text: string }> {
-  const fromMs = realWorld.monoMs();
-  const response = await fetch(url, { headers: { accept: 'application/openmetrics-text;version=1.0.0' } });
-  const text = await response.text();
-  if (!response.ok) throw new Error(text);
-  return { ms: realWorld.monoMs() - fromMs, text };
+/** Each lease has shares in every window, of its own count and at two difficulties: their intervals are what a scrape computes. */
+function fillLastDay(deltas: Deltas): void {
+  const nowMs = realWorld.wallMs();
+  const [minute, hour] = [Math.floor(nowMs / MINUTE_MS), Math.floor(nowMs / HOUR_MS)];
+  const run = '0'.repeat(12);
+  const common = { run, site: 'site-0', lessee: 'lessee-0', pool: 'main', verdict: 'accepted', forwarding: 'forwarded' } as const;
+  for (let at = minute - DAY_MINUTES; at < minute; at += 1) {
+    deltas.observed_minute.set(String(at), { run, minute: at, process: 'bench', observed_ms: MINUTE_MS, first_ms: at * MINUTE_MS, last_ms: (at + 1) * MINUTE_MS });
+  }
+  for (const lease of numbers(LEASES)) {
+    const of = { ...common, leases: `lease-${lease}`, exponent: 16 + (lease % 2) };
+    for (let at = minute - HOUR_MINUTES; at < minute; at += 1) deltas.delivered_minute.set(`${lease} ${at}`, { ...of, minute: at, link: '', nbits: 0, value: 0, n: 5 + (lease % 20) });
+    for (let at = hour - DAY_HOURS; at < hour; at += 1) deltas.delivered_hour.set(`${lease} ${at}`, { ...of, hour: at, n: 300 + lease, worth: 0n });
+  }
 }
+
+/** As Prometheus asks, over one connection, without the time that this process takes to read what it got. */
+function scrape(url: string): Promise<{ readonly ms: number; readonly text: string }> {
+  const fromMs = realWorld.monoMs();
+  return new Promise((resolve, reject) => {
+    get(url, { agent: CONNECTION, headers: { accept: 'application/openmetrics-text;version=1.0.0' } }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('error', reject);
+      response.on('end', () => {
+        const ms = realWorld.monoMs() - fromMs;
+        const text = Buffer.concat(parts).toString();
+        if (response.statusCode === 200) resolve({ ms, text });
+        else reject(new Error(text));
+      });
+    }).on('error', reject);
+  });
+}
+const CONNECTION = new Agent({ keepAlive: true, maxSockets: 1 });
 
 function accountantOf(supervisor: number): number {
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').trim().split(' ').map(Number);

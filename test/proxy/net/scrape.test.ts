@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SeriesBook } from '../../../accounting/series.ts';
+import { SeriesSender } from '../../../accounting/series-wire.ts';
 import { realWorld } from '../../../config/world.ts';
 import { Scrapes } from '../../../proxy/net/scrape.ts';
-import type { AccountantMetrics } from '../../../proxy/net/messages.ts';
+import type { PackedMetrics } from '../../../proxy/net/messages.ts';
 import { scene, type Scene } from './instance-fixture.ts';
 
 let its: Scene;
@@ -13,16 +15,18 @@ beforeEach(() => {
 });
 afterEach(() => its.end());
 
-function accountant(delivered: AccountantMetrics['series']['delivered']): AccountantMetrics {
+/** An answer of an accountant whose machines delivered so many shares of difficulty 1 at each of some sites. */
+function accountant(sites: number, shares: number): PackedMetrics {
+  const book = new SeriesBook();
+  for (let i = 0; i < sites; i += 1) book.delivered({ site: `site-${i}`, lessee: 'acme', leases: '', pool: 'main', verdict: 'accepted', exponent: 0, n: shares, last_ms: 1, worth: 0n });
   return {
-    pid: 1, caughtUp: true, opens: 1, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '',
-    vitals: { residentBytes: 0, cpuSeconds: 0, loop: { bounds: [], counts: [0], sumSeconds: 0 } }, leases: [],
-    series: { delivered, worth: [], leaseDelivered: [], leaseWorth: [], credited: [] },
+    pid: 1, caughtUp: true, opens: 1, lagBytes: 0, lagMs: 0, foldedRecords: 0, corruptRanges: 0, unjournaledShares: 0, problem: '', leases: [],
+    vitals: { residentBytes: 0, cpuSeconds: 0, loop: { bounds: [], counts: [0], sumSeconds: 0 } }, series: new SeriesSender(realWorld.random).pack(book, undefined),
   };
 }
 
 /** Scrapes that find these answers of the accountant, in order. */
-function scrapes(...answers: AccountantMetrics[]): Scrapes {
+function scrapes(...answers: PackedMetrics[]): Scrapes {
   return new Scrapes({
     config: its.config, world: realWorld, metrics: () => Promise.resolve(answers.shift()), proxies: () => [], states: () => [], machines: () => Promise.resolve(undefined),
     restarts: () => ({}), complain: () => undefined,
@@ -34,8 +38,7 @@ const sample = /weighbridge_shares_total\{site="site-0",lessee="acme",verdict="a
 describe('two scrapes at once', () => {
   it('are remembered in the order of what they show, however long each takes to write', async () => {
     // The first gives way to others on its way; the second has little to write.
-    const large = Array.from({ length: 20_000 }, (_, i) => [`site-${i}`, 'acme', 'accepted', 5, 5] as const);
-    const both = scrapes(accountant(large), accountant([['site-0', 'acme', 'accepted', 6, 6]]));
+    const both = scrapes(accountant(20_000, 5), accountant(1, 6));
     const answers = await Promise.all([both.answer(''), both.answer('')]);
     expect(answers.map(({ body }) => sample.exec(body.toString())?.[1])).toEqual(['5', '6']);
     expect(sample.exec(readFileSync(join(its.data, 'exported'), 'utf8'))?.[1]).toBe('6');
@@ -44,9 +47,8 @@ describe('two scrapes at once', () => {
 
 describe('a scrape', () => {
   it('that fails does not stop the next one', async () => {
-    const failing = accountant([]);
-    const broken = { ...failing, series: undefined as unknown as AccountantMetrics['series'] };
-    const three = scrapes(broken, accountant([['site-0', 'acme', 'accepted', 7, 7]]));
+    const broken = { ...accountant(0, 0), leases: undefined as unknown as PackedMetrics['leases'] };
+    const three = scrapes(broken, accountant(1, 7));
     await expect(three.answer('')).rejects.toThrow(/undefined/);
     expect(sample.exec((await three.answer('')).body.toString())?.[1]).toBe('7');
     expect((await three.answer('')).code).toBe(503);

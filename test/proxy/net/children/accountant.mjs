@@ -22,7 +22,17 @@ const rows = {
   credited: [{ pool: 'main', verdict: 'accepted', reason: 'none', difficulty: '16.5', count: 2 }],
 };
 
-const series = { delivered: [['north', 'acme', 'accepted', 30, 480]], worth: [], leaseDelivered: [], leaseWorth: [], credited: [['main', 'accepted', 'none', 2, 33]] };
+const none = { from: 0, names: [], columns: [] };
+const series = {
+  book: 'its only one',
+  tables: {
+    delivered: { from: 0, names: [['north', 'acme', 'accepted']], columns: [[30], [480]] },
+    worth: none,
+    leaseDelivered: none,
+    leaseWorth: none,
+    credited: { from: 0, names: [['main', 'accepted', 'none']], columns: [[2], [33]] },
+  },
+};
 
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(0));
