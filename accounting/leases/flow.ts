@@ -1,10 +1,10 @@
 /** What a pool was sent in an interval and what it answered, from the ledger: the records that its payments are held against. */
 import type { LedgerRange, LedgerReader } from '../reader.ts';
 import { MINUTE_MS, type CreditedHourRow, type CreditedMinuteRow, type DeliveredHourRow, type DeliveredMinuteRow } from '../rows.ts';
-import { powerOfTwo, rationalOf } from '../worth.ts';
+import { rationalOf } from '../worth.ts';
 import { exact, plus, times, total, ZERO, type Exact } from './exact.ts';
 import type { Span } from './excused.ts';
-import { difficultyOf } from './quantities.ts';
+import { difficultyOf, squaresOf } from './quantities.ts';
 
 /** Work is Σ difficulty, exactly. */
 export interface Flow {
@@ -103,9 +103,9 @@ function flow(sums: Sums): Flow {
   return {
     sent: sums.sent, accepted: sums.accepted, rejected: sums.rejected, unanswered: sums.unanswered,
     delivered: difficultyOf(sums.delivered),
-    deliveredSquares: total([...sums.delivered].map(([exponent, n]) => times(times(powerOfTwo(exponent), powerOfTwo(exponent)), exact(BigInt(n))))),
+    deliveredSquares: squaresOf(sums.delivered),
     answered: plus(credited, refused),
-    answeredSquares: [...sums.credited.values(), sums.refused].map(squaresOf).reduce(plus, ZERO),
+    answeredSquares: [...sums.credited.values(), sums.refused].map(textSquares).reduce(plus, ZERO),
     refused, credited, creditedOf,
   };
 }
@@ -114,6 +114,7 @@ function workOf(counts: ReadonlyMap<string, number>): Exact {
   return total([...counts].map(([text, n]) => times(rationalOf(text), exact(BigInt(n)))));
 }
 
-function squaresOf(counts: ReadonlyMap<string, number>): Exact {
+/** Σ D² of difficulties as text. */
+export function textSquares(counts: ReadonlyMap<string, number>): Exact {
   return total([...counts].map(([text, n]) => times(times(rationalOf(text), rationalOf(text)), exact(BigInt(n)))));
 }

@@ -5,7 +5,8 @@ import { DAY_MS, MINUTE_MS, type CreditedHourRow, type CreditedMinuteRow, type D
 import { powerOfTwo, rationalOf, shareWorth } from '../worth.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
 import { exact, times, total, type Exact } from './exact.ts';
-import { difficultyOf, type LeaseDay, type LossCause } from './quantities.ts';
+import { textSquares } from './flow.ts';
+import { difficultyOf, squaresOf, type LeaseDay, type LossCause } from './quantities.ts';
 
 /** What a day adds up while rows are read. */
 class DaySums {
@@ -149,6 +150,10 @@ function leaseDay(day: LocalDay, sums: DaySums, observed: number, installed: Exa
     worth: sums.worth.delivered,
     credited: { difficulty: byText(sums.credited), worth: sums.worth.credited },
     losses,
+    squares: {
+      credited: textSquares(sums.credited),
+      losses: { poolStale: textSquares(sums.refused.poolStale), poolOther: textSquares(sums.refused.poolOther), noPool: squaresOf(sums.noPool), unjournaled: squaresOf(sums.unjournaled) },
+    },
     answers: sums.answers,
     pools: sums.pools,
     observedMs: Math.min(observed, day.toMs - day.fromMs),

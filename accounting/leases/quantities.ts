@@ -30,6 +30,8 @@ export interface LeaseDay {
   readonly credited: { readonly difficulty: Exact; readonly worth: bigint };
   /** Σ difficulty of work that did not reach the pool, by cause; `unjournaled` is not part of `shares`. */
   readonly losses: Readonly<Record<LossCause, Exact>>;
+  /** Σ difficulty² of the same, by which chance makes them vary. Left out: nothing was credited or lost. */
+  readonly squares?: { readonly credited: Exact; readonly losses: Readonly<Record<LossCause, Exact>> };
   /** Time in which at least one proxy process observed. */
   readonly observedMs: number;
   /** Time that lies in a gap in which nobody observed, and is neither curtailed nor suspended. Left out: none. */
@@ -62,6 +64,8 @@ export interface DayQuantities {
   readonly losses: Readonly<Record<LossCause, Exact>>;
   /** Delivered or credited, by the basis, after losses: what the performer gets credit for. */
   readonly settled: Exact;
+  /** By what chance makes `settled` vary: its variance, in (TH·day)². */
+  readonly variance: Exact;
   /** Part of `settled` that delivered rent is due for. */
   readonly billable: Exact;
   /** Expected worth that shares of the value are taken from, units of 10^-18 satoshi. */
@@ -75,6 +79,7 @@ export interface DayQuantities {
 }
 
 const NO_METERS: ReadonlyMap<string, Exact> = new Map();
+const NO_SQUARES: NonNullable<LeaseDay['squares']> = { credited: ZERO, losses: { poolStale: ZERO, poolOther: ZERO, noPool: ZERO, unjournaled: ZERO } };
 const TERAHASH_DAYS_PER_DIFFICULTY = exact(HASHES_PER_DIFFICULTY.numerator, HASHES_PER_DIFFICULTY.denominator * 86_400n * 10n ** 12n);
 
 /** Σ difficulty as TH·day. */
@@ -90,6 +95,11 @@ export function rateTerahashDays(hashesPerSecond: string, ms: number): Exact {
 /** Σ n·2^k, exactly. */
 export function difficultyOf(shares: Iterable<readonly [exponent: number, n: number]>): Exact {
   return total([...shares].map(([exponent, n]) => times(powerOfTwo(exponent), exact(BigInt(n)))));
+}
+
+/** Σ n·4^k, exactly. */
+export function squaresOf(shares: Iterable<readonly [exponent: number, n: number]>): Exact {
+  return total([...shares].map(([exponent, n]) => times(times(powerOfTwo(exponent), powerOfTwo(exponent)), exact(BigInt(n)))));
 }
 
 /** Whether the performer bears a loss of this cause. */
@@ -116,6 +126,20 @@ function settledDifficulty(lease: LeaseConfig, day: LeaseDay, delivered: Exact):
     if (!counted && !performerBears(lease, cause)) settled = plus(settled, lost);
   }
   return greatest(settled, ZERO);
+}
+
+/**
+ * Σ difficulty² of what `settledDifficulty` adds up. A pool counts at its own difficulty, of which there are few: work that is
+ * credited, or taken off because a pool refused it, varies by more than the machines' shares do. Work that found no pool is left out share by share.
+ */
+function settledSquares(lease: LeaseConfig, { shares, squares = NO_SQUARES }: LeaseDay): Exact {
+  let sum = lease.basis === 'delivered' ? squaresOf(shares) : squares.credited;
+  for (const cause of LOSS_CAUSES) {
+    const counted = lease.basis === 'delivered' && cause !== 'unjournaled';
+    if (counted !== performerBears(lease, cause)) continue;
+    sum = counted && cause === 'noPool' ? minus(sum, squares.losses[cause]) : plus(sum, squares.losses[cause]);
+  }
+  return greatest(sum, ZERO);
 }
 
 /**
@@ -167,6 +191,7 @@ export function quantities(lease: LeaseConfig, days: readonly LeaseDay[], excuse
       credited: terahashDays(day.credited.difficulty),
       losses: lossesOf(day),
       settled, billable,
+      variance: times(settledSquares(lease, day), times(TERAHASH_DAYS_PER_DIFFICULTY, TERAHASH_DAYS_PER_DIFFICULTY)),
       worth: sharedWorth(lease, day, delivered),
       curtailedMs, suspendedMs, unmeasuredMs, observedMs: day.observedMs, metered: day.metered ?? NO_METERS,
     };
@@ -194,16 +219,12 @@ const MILLION = 1_000_000n;
 const SIGMAS_TENTHS = 26n;
 
 /**
- * What chance excuses, as a fraction of the measured work: 2.6·√Σd²/Σd, but never more than the promised number of shares
- * would have: 2.6/√(minSharesPerMinute · minutes). Rounded down to a millionth.
+ * What chance excuses, as a fraction of the settled work: 2.6·√variance/settled, but never more than the promised number of
+ * shares would have: 2.6/√(minSharesPerMinute · minutes). Rounded down to a millionth.
  */
-export function noise(shares: Iterable<readonly [exponent: number, n: number]>, minSharesPerMinute: number, ms: number): Exact {
-  const counts = [...shares].filter(([, n]) => n > 0);
+export function noise(settled: Exact, variance: Exact, minSharesPerMinute: number, ms: number): Exact {
   const capped = ms <= 0 ? ZERO : rootFraction(exact(60_000n, BigInt(minSharesPerMinute) * BigInt(ms)));
-  if (counts.length === 0) return capped;
-  const sum = difficultyOf(counts);
-  const squares = total(counts.map(([exponent, n]) => times(times(powerOfTwo(exponent), powerOfTwo(exponent)), exact(BigInt(n)))));
-  return least(rootFraction(over(squares, times(sum, sum))), capped);
+  return settled.numerator <= 0n ? capped : least(rootFraction(over(variance, times(settled, settled))), capped);
 }
 
 /** 2.6·√value in millionths. */

@@ -68,7 +68,7 @@ export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excuse
   const counted = quantities(lease, days, excused, carriedIn);
   const values = sharesEarnings(lease) ? days.map(({ earned }) => earned ?? 0n) : dailyValues(counted.days);
   const rentLines = counted.days.flatMap((day, index) => linesOf(lease, day, values[index] ?? 0n));
-  const service = serviceOf(lease, days, counted.days);
+  const service = serviceOf(lease, counted.days);
   const lines = [...rentLines, ...creditLines(lease, rentLines, service)];
   const value = values.reduce((a, b) => a + b, 0n);
   return { days: counted.days, lines, service, entries: entriesOf(lease, lines, value), net: netOf(lines), value, carriedOut: counted.carriedOut };
@@ -183,14 +183,14 @@ function minorAmount(amount: Exact, currency: string): bigint {
   return halfEven(times(amount, exact(10n ** BigInt(placesOf(currency)))));
 }
 
-function serviceOf(lease: LeaseConfig, days: readonly LeaseDay[], counted: readonly DayQuantities[]): (Service & { date: string })[] {
+function serviceOf(lease: LeaseConfig, counted: readonly DayQuantities[]): (Service & { date: string })[] {
   const groups = lease.service?.per === 'day' ? counted.map((_, index) => [index]) : [counted.map((_, index) => index)];
   return groups.map((group) => {
     const chosen = group.flatMap((index) => counted[index] ?? []);
-    const shares = group.flatMap((index) => [...(days[index]?.shares ?? [])]);
+    const [settled, variance] = [total(chosen.map((day) => day.settled)), total(chosen.map((day) => day.variance))];
     const owedMs = chosen.reduce((ms, { fromMs, toMs, curtailedMs, suspendedMs, unmeasuredMs }) => ms + toMs - fromMs - curtailedMs - suspendedMs - unmeasuredMs, 0);
     const date = lease.service?.per === 'day' ? (chosen[0]?.date ?? '') : '';
-    return { date, ...measured(lease, chosen, noise(shares, lease.minSharesPerMinute, owedMs)) };
+    return { date, ...measured(lease, chosen, noise(settled, variance, lease.minSharesPerMinute, owedMs)) };
   });
 }
 

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { localDays, midnightMs } from '../../../config/calendar.ts';
 import { decimal, decimalText, exact, floor, halfEven, largestRemainder, minorText, minus, over, percentage, plus, squareRoot, times, total, ZERO, type Exact } from '../../../accounting/leases/exact.ts';
 import { excusedTime, msWithin, without, type Statement } from '../../../accounting/leases/excused.ts';
-import { noise, quantities, rateTerahashDays, terahashDays } from '../../../accounting/leases/quantities.ts';
+import { noise, quantities, rateTerahashDays, terahashDays, type LeaseDay } from '../../../accounting/leases/quantities.ts';
 import { valueLease } from '../../../accounting/leases/valuation.ts';
+import { seededRandom } from '../../../config/world.ts';
 import { anyLease, anyWork, dayOf, emptyDays, leaseOf } from './contracts.ts';
 
 const NONE = excusedTime([], 0, []);
@@ -186,11 +187,38 @@ describe('service credits', () => {
     expect(credit).toMatchObject({ component: 'serviceCredit', payer: 'nfx', payee: 'acme' });
   });
 
+  it.each([
+    ['what the pool credits at its own difficulty', { basis: 'credited' }, 3000],
+    ['what the pool refused, at its own difficulty', {}, 3000],
+    ['what the machines found, where refusals are the loss of the lessor', { lossBorneBy: { poolStale: 'lessor' } }, 4000],
+  ] as const)('hardly ever punish an honest performer for chance in %s', (_, over, settledOnAverage) => {
+    const random = seededRandom(7);
+    const about = (mean: number): number => Math.round(mean + Math.sqrt(mean) * Math.sqrt(-2 * Math.log(1 - random.fraction())) * Math.cos(2 * Math.PI * random.fraction()));
+    // Shares of difficulty 1. On a day 4000 of them meet the pool's 64 on average, and 1000 of those are refused. Owed is what is settled on average.
+    const hashes = (BigInt(settledOnAverage * 64) * 2n ** 48n) / 65_535n;
+    const lease = { ...leaseOf({ timezone: 'UTC', minSharesPerMinute: 1, service: { ...service, target: '100%' }, ...over }), contracted: String(hashes / 86_400n) };
+    const losses = { poolOther: ZERO, noPool: ZERO, unjournaled: ZERO };
+    let punished = 0;
+    for (let run = 0; run < 1000; run += 1) {
+      const [accepted, stale, below] = [about(3000), about(1000), about(4000 * 63)];
+      const [day] = emptyDays(lease, midnightMs('2026-11-02', 'UTC'), midnightMs('2026-11-03', 'UTC'));
+      if (day === undefined) throw new Error('a day has a day');
+      const work: LeaseDay = {
+        ...day, shares: new Map([[0, accepted + stale + below]]), credited: { difficulty: exact(BigInt(accepted * 64)), worth: 0n }, losses: { ...losses, poolStale: exact(BigInt(stale * 64)) },
+        squares: { credited: exact(BigInt(accepted * 64 * 64)), losses: { ...losses, poolStale: exact(BigInt(stale * 64 * 64)) } },
+      };
+      if ((valueLease(lease, [work], NONE, ZERO).service[0]?.points.numerator ?? 0n) > 0n) punished += 1;
+    }
+    // 2.6 standard deviations: one in two hundred.
+    expect(punished).toBeLessThan(12);
+    expect(punished).toBeGreaterThan(0);
+  });
+
   it('excuse chance by no more than the promised number of shares would', () => {
-    const few = noise([[40, 4]], 20, 86_400_000);
-    expect(text(few, 5)).toBe(text(exact(BigInt(Math.floor((2.6 / Math.sqrt(28_800)) * 1e6)), 1_000_000n), 5));
-    expect(text(noise([[10, 40_000]], 20, 86_400_000), 4)).toBe('0.0130');
-    expect(noise([], 20, 0)).toEqual(ZERO);
+    const of = (exponent: number, n: number): Exact => noise(exact(BigInt(n) << BigInt(exponent)), exact(BigInt(n) << BigInt(2 * exponent)), 20, 86_400_000);
+    expect(text(of(40, 4), 5)).toBe(text(exact(BigInt(Math.floor((2.6 / Math.sqrt(28_800)) * 1e6)), 1_000_000n), 5));
+    expect(text(of(10, 40_000), 4)).toBe('0.0130');
+    expect(noise(ZERO, ZERO, 20, 0)).toEqual(ZERO);
   });
 });
 
