@@ -6,6 +6,9 @@
  * Two phases. *Seeking* (a new session, or after a jump): change as soon as the count is off at about 1 σ, by as many
  * powers of two as the estimate says (two at a time in silence). *Settled*: change only at 3 σ beyond a dead band that is wider than one power of
  * two, so that neither noise nor a rate between two powers makes it flap.
+ *
+ * What is asked for is not at once in force: one work keeps one k, and a pool may send the same work for minutes. Silence is
+ * evidence about the k in force alone, and none at all while the machine has nothing to do.
  */
 
 export interface VardiffPolicy {
@@ -31,11 +34,13 @@ const MINUTE_MS = 60_000;
 const SILENT_STEPS_MAX = 6;
 
 export class Vardiff {
-  /** The k in force. */
+  /** The k asked for. */
   exponent: number;
   #fromMs: number;
-  /** Shares of the window, in units of one share at the present exponent. */
+  /** Shares of the window, in units of one share at `#unit`. */
   #shares = 0;
+  /** The k in force; undefined until the machine has work. */
+  #told: number | undefined;
   #settled = false;
   /** Exponent of the last share; undefined before the first one. */
   #shown: number | undefined;
@@ -45,16 +50,34 @@ export class Vardiff {
     this.#fromMs = nowMs;
   }
 
+  /** The k that shares are counted in: a lower one that is only asked for has no shares of its own yet. */
+  get #unit(): number {
+    return Math.max(this.exponent, this.#told ?? this.exponent);
+  }
+
+  /** The machine was sent work at this k. */
+  told(exponent: number, nowMs: number): void {
+    const [first, unit] = [this.#told === undefined, this.#unit];
+    this.#told = exponent;
+    if (first || this.#unit !== unit) this.idle(nowMs);
+  }
+
+  /** Until now the machine had nothing to do: its silence says nothing. */
+  idle(nowMs: number): void {
+    this.#fromMs = nowMs;
+    this.#shares = 0;
+  }
+
   /** Counts an accepted share, with the k of its own job (which may be older than the k in force). */
   share(exponent: number, nowMs: number): void {
     if (nowMs < this.#fromMs) this.#fromMs = nowMs;
     this.#shown = exponent;
     // A straggler from a higher k counts as one: as the many it is worth it would look like a burst.
-    this.#shares += exponent < this.exponent ? 2 ** (exponent - this.exponent) : 1;
+    this.#shares += exponent < this.#unit ? 2 ** (exponent - this.#unit) : 1;
   }
 
   /**
-   * The new k, already in force here, or undefined when it stays. `ceilingExponent` is the most that the upstream
+   * The k to ask for from now on, or undefined when it stays. `ceilingExponent` is the most that the upstream
    * difficulty allows. Cheap enough to be called at every share, and to be called from time to time because silence
    * counts too.
    */
@@ -67,15 +90,15 @@ export class Vardiff {
     // A jump of several powers of two is a rough estimate from few shares: look again soon.
     if (Math.abs(next - this.exponent) > 1) this.#settled = false;
     this.exponent = next;
-    this.#fromMs = nowMs;
-    this.#shares = 0;
+    this.idle(nowMs);
     return next;
   }
 
   /** The exponent that the window asks for; closes or ages the window on the way. */
   #wished(sharesPerMinute: number, nowMs: number): number {
+    if (this.#told === undefined) return this.exponent;
     const elapsedMs = Math.max(0, nowMs - this.#fromMs);
-    const expected = (sharesPerMinute * elapsedMs) / MINUTE_MS;
+    const expected = (sharesPerMinute * elapsedMs * 2 ** (this.exponent - this.#unit)) / MINUTE_MS;
     const sigma = this.#settled ? SETTLED_SIGMA : SEEKING_SIGMA;
     const band = this.#settled ? SETTLED_BAND : SEEKING_BAND;
     const high = expected * band;

@@ -96,6 +96,7 @@ export class Delivery {
     }
     job.work.given = true;
     session.sent(job, exponent, now.monoMs);
+    session.vardiff?.told(exponent, now.monoMs);
     sink.toSession(session, lines + this.notifyLine(job, zeros, clean));
   }
 

@@ -165,6 +165,8 @@ export class Miners {
       closeSession(this.state, session, 'idle');
       return;
     }
+    // A machine may rest on the last work of a dead pool: were its silence counted, a whole farm would come back as a flood.
+    if (link?.state !== 'live') session.vardiff?.idle(now.monoMs);
     session.vardiff?.retarget(difficulty, ceilingOf(this.state, session) ?? difficulty.maxExponent, now.monoMs);
   }
 }

@@ -95,8 +95,10 @@ export class Names {
   }
 
   private begin(session: Session, exponent: number): void {
-    const { minExponent, maxExponent } = this.state.config.difficulty;
-    session.vardiff = new Vardiff(Math.min(Math.max(exponent, minExponent), maxExponent), this.state.now.monoMs);
+    const { config, now } = this.state;
+    const { minExponent, maxExponent } = config.difficulty;
+    session.vardiff = new Vardiff(Math.min(Math.max(exponent, minExponent), maxExponent), now.monoMs);
+    if (session.exponent !== undefined) session.vardiff.told(session.exponent, now.monoMs);
   }
 
   /**

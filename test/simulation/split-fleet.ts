@@ -23,6 +23,7 @@ class Machine implements SplitMachine {
 
   constructor(terahashes: number) {
     this.rate = (terahashes * TERAHASH) / 1000;
+    this.vardiff.told(START_EXPONENT, 0);
   }
 
   /** Shares of one step, credited one by one. */
@@ -34,7 +35,8 @@ class Machine implements SplitMachine {
       this.window.accepted(exponent, monoMs);
       credit(exponent);
     }
-    this.vardiff.retarget(POLICY, POLICY.maxExponent, monoMs);
+    const next = this.vardiff.retarget(POLICY, POLICY.maxExponent, monoMs);
+    if (next !== undefined) this.vardiff.told(next, monoMs);
   }
 
   rateSeen(monoMs: number): number {

@@ -16,10 +16,24 @@ interface Run {
   readonly sharesPerMinuteAfter: (fromMs: number) => number;
 }
 
-/** A machine of constant hash rate, asked at each share and every 5 s, as the session engine does. */
+/** One whose machine has work. */
+function working(startExponent: number, nowMs = 0): Vardiff {
+  const vardiff = new Vardiff(startExponent, nowMs);
+  vardiff.told(startExponent, nowMs);
+  return vardiff;
+}
+
+/** Asked again; the machine has what was asked for at once. */
+function retargeted(vardiff: Vardiff, nowMs: number, policy = POLICY): number | undefined {
+  const exponent = vardiff.retarget(policy, 62, nowMs);
+  if (exponent !== undefined) vardiff.told(exponent, nowMs);
+  return exponent;
+}
+
+/** A machine of constant hash rate, asked at each share and every 5 s. */
 function simulate(seed: number, rate: number, startExponent: number, endMs: number): Run {
   const random = seededRandom(seed);
-  const vardiff = new Vardiff(startExponent, 0);
+  const vardiff = working(startExponent);
   const changes: { atMs: number; exponent: number }[] = [];
   const shareTimes: number[] = [];
   const exponents: number[] = [];
@@ -34,7 +48,7 @@ function simulate(seed: number, rate: number, startExponent: number, endMs: numb
       shareTimes.push(nowMs);
       exponents.push(vardiff.exponent);
     } else nextTickMs += TICK_MS;
-    const exponent = vardiff.retarget(POLICY, 62, nowMs);
+    const exponent = retargeted(vardiff, nowMs);
     if (exponent !== undefined) changes.push({ atMs: nowMs, exponent });
     // Poisson processes have no memory, so the next gap may be drawn afresh whenever the difficulty changes.
     if (isShare || exponent !== undefined) nextShareMs = nowMs + gapMs();
@@ -102,14 +116,14 @@ describe('Vardiff', () => {
   });
 
   it('follows a machine that loses three quarters of its boards', () => {
-    const vardiff = new Vardiff(HOME, 0);
+    const vardiff = working(HOME);
     const random = seededRandom(3);
     let nowMs = 0;
     const runFor = (untilMs: number, rate: number): void => {
       while (nowMs < untilMs) {
         nowMs += (-Math.log(1 - random.fraction()) * 60_000) / (rate * 2 ** (HOME - vardiff.exponent));
         vardiff.share(vardiff.exponent, nowMs);
-        vardiff.retarget(POLICY, 62, nowMs);
+        retargeted(vardiff, nowMs);
       }
     };
     runFor(2 * HOUR_MS, 6);
@@ -119,14 +133,14 @@ describe('Vardiff', () => {
   });
 
   it('goes down in silence, but at most 64-fold below what shares have shown', () => {
-    const vardiff = new Vardiff(HOME, 0);
+    const vardiff = working(HOME);
     for (let nowMs = 0; nowMs <= 600_000; nowMs += 10_000) {
       vardiff.share(HOME, nowMs);
-      vardiff.retarget(POLICY, 62, nowMs);
+      retargeted(vardiff, nowMs);
     }
     const lows: number[] = [];
     for (let nowMs = 600_000; nowMs <= 24 * HOUR_MS; nowMs += TICK_MS) {
-      const exponent = vardiff.retarget(POLICY, 62, nowMs);
+      const exponent = retargeted(vardiff, nowMs);
       if (exponent !== undefined) lows.push(exponent);
     }
     expect(lows.at(-1)).toBe(HOME - 6);
@@ -134,13 +148,52 @@ describe('Vardiff', () => {
   });
 
   it('goes down without end for a machine that never found a share', () => {
-    const vardiff = new Vardiff(16, 0);
-    for (let nowMs = 0; nowMs <= HOUR_MS; nowMs += TICK_MS) vardiff.retarget({ ...POLICY, minExponent: -20 }, 62, nowMs);
+    const vardiff = working(16);
+    for (let nowMs = 0; nowMs <= HOUR_MS; nowMs += TICK_MS) retargeted(vardiff, nowMs, { ...POLICY, minExponent: -20 });
     expect(vardiff.exponent).toBe(-20);
   });
 
+  it('stays where it is while the machine has no work', () => {
+    const vardiff = new Vardiff(16, 0);
+    for (let nowMs = 0; nowMs <= HOUR_MS; nowMs += TICK_MS) expect(vardiff.retarget(POLICY, 62, nowMs)).toBeUndefined();
+    vardiff.told(16, HOUR_MS);
+    expect(vardiff.retarget(POLICY, 62, HOUR_MS + 10_000)).toBeUndefined();
+    vardiff.idle(2 * HOUR_MS);
+    expect(vardiff.retarget(POLICY, 62, 2 * HOUR_MS + 10_000)).toBeUndefined();
+  });
+
+  it.each([[-5], [-3], [-1], [0], [2], [5]])('is not led astray by work that lasts for minutes, when its start is off by 2^%i', (offset) => {
+    const start = HOME - offset;
+    let low = 0;
+    let shares = 0;
+    const RUNS = 200;
+    const WORK_MS = 180_000;
+    for (let seed = 0; seed < RUNS; seed += 1) {
+      const random = seededRandom(7000 + seed);
+      const vardiff = working(start);
+      let inForce = start;
+      for (let nowMs = TICK_MS; nowMs <= 4 * WORK_MS; nowMs += TICK_MS) {
+        let elapsedMs = 0;
+        for (;;) {
+          elapsedMs += (-Math.log(1 - random.fraction()) * 60_000) / (6 * 2 ** (HOME - inForce));
+          if (elapsedMs > TICK_MS) break;
+          vardiff.share(inForce, nowMs);
+          if (nowMs > WORK_MS) shares += 1;
+        }
+        vardiff.retarget({ ...POLICY, minExponent: HOME - 10 }, 62, nowMs);
+        if (nowMs % WORK_MS !== 0) continue;
+        inForce = vardiff.exponent;
+        vardiff.told(inForce, nowMs);
+        if (inForce < HOME - 2) low += 1;
+      }
+    }
+    // Were silence counted against the k asked for, some of these would come to a thousandth of what they need.
+    expect(low / (4 * RUNS)).toBeLessThan(0.05);
+    expect(shares / RUNS / ((3 * WORK_MS) / 60_000)).toBeLessThan(12);
+  });
+
   it('obeys the ceiling and the policy at once', () => {
-    const vardiff = new Vardiff(20, 0);
+    const vardiff = working(20);
     expect(vardiff.retarget(POLICY, 13, 1)).toBe(13);
     expect(vardiff.retarget({ ...POLICY, minExponent: 15 }, 18, 2)).toBe(15);
     expect(vardiff.retarget({ ...POLICY, maxExponent: 10 }, 18, 3)).toBe(10);
@@ -150,7 +203,7 @@ describe('Vardiff', () => {
   });
 
   it('is not thrown by a clock that steps back or by stragglers from another k', () => {
-    const vardiff = new Vardiff(10, 1_000_000);
+    const vardiff = working(10, 1_000_000);
     expect(vardiff.retarget(POLICY, 62, 0)).toBeUndefined();
     vardiff.share(30, 1_010_000);
     vardiff.share(2, 1_010_000);

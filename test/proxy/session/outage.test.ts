@@ -1,6 +1,6 @@
 /** When pools are dead for long, or do not read: machines, memory and the journal. */
 import { describe, expect, it } from 'vitest';
-import { answer, Fixture, jobIn, mining, share, yamlOf, type Said } from '../../simulation/fixture.ts';
+import { answer, exponentIn, Fixture, jobIn, mining, share, yamlOf, type Said } from '../../simulation/fixture.ts';
 
 const HELD_MAX = 1000;
 const notifies = (heard: readonly Said[]): number => heard.filter(({ method }) => method === 'mining.notify').length;
@@ -43,6 +43,23 @@ describe('an outage of all pools', () => {
     }
     expect(session.state).toBe('mining');
     expect(fixture.closed).toEqual([]);
+  });
+
+  it('does not lower the difficulty of machines that had no work, or none worth searching', () => {
+    const fixture = new Fixture();
+    const { session } = fixture.miner();
+    fixture.wait(600_000, false);
+    while (fixture.link('a').state !== 'dialling') fixture.wait(1000, false);
+    fixture.live('a', '1');
+    const first = fixture.heard(session);
+    expect(exponentIn(first)).toBe(-24);
+    expect(share(fixture, session, first)).toMatchObject({ result: true });
+    fixture.kill('a');
+    fixture.wait(600_000, false);
+    while (fixture.link('a').state !== 'dialling') fixture.wait(1000, false);
+    fixture.live('a', '1');
+    expect(notifies(fixture.heard(session))).toBeGreaterThan(0);
+    expect(session.exponent).toBe(-24);
   });
 
   it('sends no work again that no pool would take any more', () => {
