@@ -14,6 +14,8 @@ import type { ByteWriter } from './bytes.ts';
 export const MAGIC = Buffer.from('WBJRNL1\n', 'latin1');
 /** Length and CRC before each body. */
 export const FRAME_BYTES = 8;
+/** A durable marker: frame, type and offset. */
+export const MARKER_BYTES = FRAME_BYTES + 1 + 6;
 /** A longer body is taken for damage. The largest true one is a job, bounded by the upstream line limit. */
 export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 

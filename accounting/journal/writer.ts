@@ -1,9 +1,9 @@
 /**
  * The journal's writer: facts in, group commits out. While one batch is being written and forced to the disk the next one
- * gathers; order is never changed. A batch is `write → fdatasync → marker → onDurable`. After any error the file is given up
- * (fdatasync is never repeated on it: the kernel may have dropped the dirty pages that failed), a new segment names it and its
- * last durable offset as superseded, and the unanswered batch is written again there. When that fails too, the writer admits
- * at once that these facts are not journaled and tries a new segment every second.
+ * gathers; order is never changed. A batch is `write → fdatasync → marker → onDurable`, the first two in one where the system
+ * can. After any error the file is given up (nothing is forced again on it: the kernel may have dropped the dirty pages that
+ * failed), a new segment names it and its last durable offset as superseded, and the unanswered batch is written again there. When
+ * that fails too, the writer admits at once that these facts are not journaled and tries a new segment every second.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,7 +13,7 @@ import type { Timer } from '../../config/world.ts';
 import type { Fact } from '../../proxy/session/facts.ts';
 import { ByteWriter } from './bytes.ts';
 import { encodeFact } from './encode.ts';
-import { beginRecord, endRecord, segmentName } from './format.ts';
+import { beginRecord, endRecord, MARKER_BYTES, segmentName } from './format.ts';
 import type { SegmentHeader } from './format.ts';
 import { realFs } from './fs.ts';
 import type { JournalFs } from './fs.ts';
@@ -39,13 +39,22 @@ const KEEP_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Facts in order, framed but without CRCs until the offset where they will lie is known. */
 class Batch {
+  /** After room for a marker. */
   records = new ByteWriter();
   from = 0;
   to = 0;
 
+  constructor() {
+    this.clear();
+  }
+
+  get empty(): boolean {
+    return this.records.length === MARKER_BYTES;
+  }
+
   clear(): void {
     if (this.records.bytes.length > KEEP_BYTES_MAX) this.records = new ByteWriter();
-    this.records.length = 0;
+    this.records.length = MARKER_BYTES;
   }
 }
 
@@ -115,7 +124,7 @@ export class JournalWriter {
       throw error;
     }
     this.sequence += 1;
-    if (start === 0) this.gather.from = this.sequence;
+    if (start === MARKER_BYTES) this.gather.from = this.sequence;
     this.gather.to = this.sequence;
     this.waiting += 1;
     this.pace.grown(this.sequence - this.gather.from + 1);
@@ -177,7 +186,7 @@ export class JournalWriter {
   }
 
   private async run(): Promise<void> {
-    while (this.state === 'open' && this.gather.records.length > 0) {
+    while (this.state === 'open' && !this.gather.empty) {
       await this.pace.next(() => this.sequence);
       const batch = this.gather;
       this.gather = this.spare;
@@ -194,7 +203,7 @@ export class JournalWriter {
   }
 
   private settle(batch: Batch): void {
-    this.writtenBytes += batch.records.length;
+    this.writtenBytes += batch.records.length - MARKER_BYTES;
     this.waiting -= batch.to - batch.from + 1;
     this.options.onDurable(batch.to);
   }
@@ -202,9 +211,9 @@ export class JournalWriter {
   private fail(batch: Batch): void {
     this.state = 'failed';
     this.retry = this.options.world.after(RETRY_MS, () => void this.tryAgain());
-    const lost = this.gather.records.length > 0 ? [batch, this.gather] : [batch];
+    const lost = this.gather.empty ? [batch] : [batch, this.gather];
     this.waiting = 0;
-    this.gather.records.length = 0;
+    this.gather.clear();
     for (const { from, to } of lost) this.reportUnjournaled(from, to);
     this.reportRefused();
   }

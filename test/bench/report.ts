@@ -123,7 +123,7 @@ function ceiling({ closed: [first], kernel }: Report): string {
   return (
     `A share's hashes alone take ${fixed(kernel.kernelMicros)} µs, about forty compressions of SHA-256 in TypeScript at the pace of scalar machine code; reading and answering as the bare\n` +
     `responder does takes ${fixed(bare)} µs. A path of nothing but these two would reach ${fixed((100 * bare) / (bare + kernel.kernelMicros), 0)} % of the bare responder's rate. At 2,000 shares a second\n` +
-    'commits keep a distance of 8 ms: a write, an fdatasync and a marker, each by way of another thread, whether they are for one share or a hundred.'
+    'commits keep a distance of 8 ms: a write that goes through to the disk and a marker, each by way of another thread, whether they are for one share or a hundred.'
   );
 }
 

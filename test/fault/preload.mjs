@@ -37,6 +37,8 @@ if (wallStep !== undefined) {
 /** No share's record is as short as this. */
 const MARKER_BYTES_MAX = 32;
 const journals = new Set();
+/** Whose writes are on the disk when they return. */
+const through = new Set();
 
 function refused() {
   return fullWhile !== undefined && fs.existsSync(fullWhile);
@@ -46,25 +48,32 @@ function full() {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { errno: -28, code: 'ENOSPC', syscall: 'write' });
 }
 
+/** The disk has it only so much later. */
+function later(done) {
+  return (...results) => setTimeout(() => done(...results), syncDelayMs);
+}
+
 const { open, write, writeSync, fdatasync, close } = fs;
 fs.open = (path, ...rest) => {
   const done = rest.pop();
   open(path, ...rest, (error, descriptor) => {
     if (error === null && String(path).includes('.wbj')) journals.add(descriptor);
+    if (error === null && (rest[0] & fs.constants.O_DSYNC) === fs.constants.O_DSYNC) through.add(descriptor);
     done(error, descriptor);
   });
 };
 fs.close = (descriptor, done) => {
   journals.delete(descriptor);
+  through.delete(descriptor);
   close(descriptor, done);
 };
 // The last records still fit, and the marker behind them does not: the worst moment for a disk to become full.
 let markerRefused = false;
 fs.write = (descriptor, bytes, offset, length, ...rest) => {
-  const fits = !journals.has(descriptor) || !refused() || (!markerRefused && length > MARKER_BYTES_MAX);
-  if (fits) return write(descriptor, bytes, offset, length, ...rest);
-  markerRefused = true;
   const done = rest.pop();
+  const fits = !journals.has(descriptor) || !refused() || (!markerRefused && length > MARKER_BYTES_MAX);
+  if (fits) return write(descriptor, bytes, offset, length, ...rest, syncDelayMs > 0 && through.has(descriptor) ? later(done) : done);
+  markerRefused = true;
   return setImmediate(() => done(full(), 0));
 };
 // The log and the accountant's seals lie on the same disk. What overwrites blocks that a file has needs no free ones.
@@ -74,7 +83,6 @@ fs.writeSync = (descriptor, bytes, offset, length, position) => {
   return writeSync(descriptor, bytes, offset, length, position);
 };
 fs.fdatasync = (descriptor, done) => {
-  if (syncDelayMs === 0) return fdatasync(descriptor, done);
-  return setTimeout(() => fdatasync(descriptor, done), syncDelayMs);
+  return fdatasync(descriptor, syncDelayMs > 0 ? later(done) : done);
 };
 syncBuiltinESMExports();

@@ -27,7 +27,7 @@ interface Outcome {
 }
 
 /** Share numbers equal sequences. A follower that also seals reads along before every operation of the disk. */
-async function play(plan: Plan, followEach: boolean): Promise<Outcome> {
+async function play(plan: Plan, followEach: boolean, writesThrough = false): Promise<Outcome> {
   const directory = temporaryDirectory();
   const follower = new Follower();
   const follow = (): void => {
@@ -40,7 +40,7 @@ async function play(plan: Plan, followEach: boolean): Promise<Outcome> {
     const verdict = plan(operation, index);
     cutRefused ||= operation === 'truncate' && verdict.kind === 'fail';
     return verdict;
-  });
+  }, writesThrough);
   const recorder = await Recorder.open(directory, { fs: disk.fs, segmentBytes: SEGMENT_BYTES });
   let share = 0;
   for (let batch = 0; batch < BATCHES; batch++) {
@@ -83,12 +83,15 @@ function same(one: readonly number[], other: readonly number[]): boolean {
 
 const fault = (code: string, effectBytes: number): Verdict => ({ kind: 'fail', code, effectBytes });
 
-async function operationCount(): Promise<number> {
-  const outcome = await play(() => DO, false);
+/** Disks whose writes need an fdatasync, and such whose do not. */
+const WRITES_THROUGH = [false, true];
+
+async function operationCount(writesThrough = false): Promise<number> {
+  const outcome = await play(() => DO, false, writesThrough);
   expect(wrongs(outcome, 'no fault')).toEqual([]);
   expect(outcome.recorder.unjournaled.size).toBe(0);
   expect(listSegments(outcome.directory).length).toBeGreaterThan(2);
-  expect(outcome.operations.length).toBeGreaterThan(40);
+  expect(outcome.operations.length).toBeGreaterThan(writesThrough ? 30 : 40);
   return outcome.operations.length;
 }
 
@@ -100,11 +103,11 @@ describe('a disk that fails at each operation', () => {
     ['a short write', { kind: 'short' }],
   ];
   for (const [name, verdict] of kinds) {
-    it(`once, with ${name}: nothing is lost, nothing counts twice`, async () => {
-      const count = await operationCount();
+    it.each(WRITES_THROUGH)(`once, with ${name}: nothing is lost, nothing counts twice (writes through: %s)`, async (writesThrough) => {
+      const count = await operationCount(writesThrough);
       const found: string[] = [];
       for (let k = 0; k < count; k++) {
-        const outcome = await play((_operation, index) => (index === k ? verdict : DO), true);
+        const outcome = await play((_operation, index) => (index === k ? verdict : DO), true, writesThrough);
         const what = `${name} at operation ${k} (${outcome.operations[k]})`;
         found.push(...wrongs(outcome, what));
         // Only the very first segment has no second try before the first batch.
@@ -142,16 +145,16 @@ describe('a disk that fails at each operation', () => {
 
 describe('a process that dies at each operation', () => {
   for (const effect of ['none', 'some', 'all'] as const) {
-    it(`with ${effect} of it done: what was acknowledged is read once, the rest at most once`, async () => {
-      const count = await operationCount();
+    it.each(WRITES_THROUGH)(`with ${effect} of it done: what was acknowledged is read once, the rest at most once (writes through: %s)`, async (writesThrough) => {
+      const count = await operationCount(writesThrough);
       const found: string[] = [];
-      for (let k = 0; k < count; k++) found.push(...(await die(k, effect)));
+      for (let k = 0; k < count; k++) found.push(...(await die(k, effect, writesThrough)));
       expect(found).toEqual([]);
     }, 60_000);
   }
 
   /** From operation k on nothing returns; k itself may be partly or wholly done. */
-  async function die(k: number, effect: 'none' | 'some' | 'all'): Promise<string[]> {
+  async function die(k: number, effect: 'none' | 'some' | 'all', writesThrough: boolean): Promise<string[]> {
     const directory = temporaryDirectory();
     let dead = false;
     const disk = faultyFs((operation, index) => {
@@ -161,7 +164,7 @@ describe('a process that dies at each operation', () => {
         return { kind: 'hang' };
       }
       return effect === 'some' && operation === 'write' ? { kind: 'short' } : DO;
-    });
+    }, writesThrough);
     let appended = 0;
     const opening = Recorder.open(directory, { fs: disk.fs, segmentBytes: SEGMENT_BYTES });
     const recorder = await Promise.race([opening, untilDead(() => dead)]);

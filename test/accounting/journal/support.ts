@@ -1,7 +1,8 @@
 /** Helpers of the journal's tests: a hand-wound world, a disk that fails on command, sample facts, and a follower. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, open, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { realFs } from '../../../accounting/journal/fs.ts';
 import type { JournalFs } from '../../../accounting/journal/fs.ts';
@@ -94,9 +95,11 @@ export const LIVE_FACTS: readonly Fact[] = [
 
 /** A disk without real syncs; `before` sees every operation first and may fail, hold or shorten it. */
 export type Verdict = { readonly kind: 'do' } | { readonly kind: 'fail'; readonly code: string; readonly effectBytes: number } | { readonly kind: 'short' } | { readonly kind: 'hang' };
+const openForWriting = promisify(open);
 export const DO: Verdict = { kind: 'do' };
 
-export function faultyFs(before: (operation: keyof JournalFs, index: number) => Verdict): { fs: JournalFs; operations: () => string[] } {
+/** `writesThrough`: records need no fdatasync. */
+export function faultyFs(before: (operation: keyof JournalFs, index: number) => Verdict, writesThrough = false): { fs: JournalFs; operations: () => string[] } {
   const seen: string[] = [];
   /** `act(limitBytes)` performs it; a write stops after the limit. */
   const run = async <T>(operation: keyof JournalFs, act: (limitBytes: number) => Promise<T>): Promise<T> => {
@@ -110,6 +113,7 @@ export function faultyFs(before: (operation: keyof JournalFs, index: number) => 
   };
   const fs: JournalFs = {
     create: (path) => run('create', () => realFs.create(path)),
+    openThrough: writesThrough ? (path) => run('openThrough', () => openForWriting(path, 'r+')) : undefined,
     write: (descriptor, bytes, offset, length, position) =>
       run('write', (limit) => realFs.write(descriptor, bytes, offset, Math.min(length, limit), position)),
     fdatasync: () => run('fdatasync', async () => undefined),

@@ -4,24 +4,48 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../../accounting/journal/bytes.ts';
 import { encodeFact } from '../../../accounting/journal/encode.ts';
-import { beginRecord, endRecord, MAGIC, segmentName, segmentSalt, stampRecords, writeDurable, writeHeader } from '../../../accounting/journal/format.ts';
+import { beginRecord, DURABLE_TYPE, endRecord, MAGIC, segmentName, segmentSalt, stampRecords, writeDurable, writeHeader } from '../../../accounting/journal/format.ts';
 import { listSegments } from '../../../accounting/journal/reader.ts';
 import { memorySource, RecordScanner } from '../../../accounting/journal/records.ts';
 import type { Fact } from '../../../proxy/session/facts.ts';
 import { DO, eventsOf, faultyFs, immediate, LIVE_FACTS, readAll, Recorder, shareFact, START_MS, temporaryDirectory } from './support.ts';
 
 describe('a commit', () => {
-  it('is write, fdatasync, marker, report, and holds all of one turn', async () => {
+  it.each([
+    ['write, fdatasync', false, ['write', 'fdatasync', 'write']],
+    ['write through to the disk', true, ['write', 'write']],
+  ])('is %s, marker, report, and holds all of one turn', async (_name, writesThrough, operations) => {
     const directory = temporaryDirectory();
-    const disk = faultyFs(() => DO);
+    const disk = faultyFs(() => DO, writesThrough);
     const recorder = await Recorder.open(directory, { fs: disk.fs });
     const before = disk.operations().length;
     for (let share = 1; share <= 5; share++) recorder.writer.append(shareFact(share));
     expect(disk.operations()).toHaveLength(before);
     expect(recorder.writer.stats().waiting).toBe(5);
     await recorder.settled(5);
-    expect(disk.operations().slice(before)).toEqual(['write', 'fdatasync', 'write']);
+    expect(disk.operations().slice(before)).toEqual(operations);
+    expect(recorder.writer.stats().syncSeconds.counts.reduce((sum, n) => sum + n)).toBe(2);
     await recorder.writer.close();
+  });
+
+  it('written through begins with the marker before it, which was not forced itself', async () => {
+    const directory = temporaryDirectory();
+    const disk = faultyFs(() => DO, true);
+    const written: [descriptor: number, from: number, to: number, first: number][] = [];
+    const write: typeof disk.fs.write = (descriptor, bytes, offset, length, position) => {
+      written.push([descriptor, position, position + length, bytes[offset + 8] ?? 0]);
+      return disk.fs.write(descriptor, bytes, offset, length, position);
+    };
+    const recorder = await Recorder.open(directory, { fs: { ...disk.fs, write } });
+    for (let share = 1; share <= 3; share++) await recorder.settled(recorder.writer.append(shareFact(share)));
+    await recorder.writer.close();
+    const [head, , ...rest] = written;
+    const forced = [head, ...rest.filter(([descriptor]) => descriptor === head?.[0])];
+    expect(forced).toHaveLength(4);
+    // No byte between two forced writes is left out, and each but the head begins with a marker.
+    expect(forced.map((each) => each?.[1])).toEqual([0, ...forced.slice(0, -1).map((each) => each?.[2])]);
+    expect(forced.slice(1).map((each) => each?.[3])).toEqual([DURABLE_TYPE, DURABLE_TYPE, DURABLE_TYPE]);
+    expect(readAll(directory)).toEqual({ shares: [1, 2, 3], corrupt: 0 });
   });
 
   it('with a slow disk gathers everything into the next one, in order', async () => {
