@@ -34,6 +34,12 @@ const REMEMBERED_MAX = 100_000;
 export class LeaseBook {
   readonly #versions = new Map<string, Version[]>();
   #remembered = new Map<string, readonly LeaseStretch[]>();
+  #revision = 0;
+
+  /** Grows with every change of terms: a stretch found before may not hold any more. */
+  get revision(): number {
+    return this.#revision;
+  }
 
   /** From here on these are the lease's terms. A lease that ends at its own beginning claims nothing. */
   apply(claim: LeaseClaim): void {
@@ -41,6 +47,7 @@ export class LeaseBook {
     const earlier = this.#versions.get(claim.lease) ?? [];
     this.#versions.set(claim.lease, [...earlier.filter(({ atMs }) => atMs < claim.atMs), version]);
     this.#remembered = new Map();
+    this.#revision += 1;
   }
 
   /**

@@ -2,6 +2,7 @@
 import type { RejectVerdict } from '../mining/verdict.ts';
 import type { Convention } from '../mining/versions.ts';
 import type { Vardiff } from '../mining/vardiff.ts';
+import type { LeaseStretch } from './leases.ts';
 import type { Link } from './link.ts';
 import type { Route } from './routes.ts';
 import { ShareWindow } from './share-window.ts';
@@ -65,6 +66,8 @@ export class Session {
   route: Route | undefined;
   /** Ids of the leases that its first name is under now. */
   leases: readonly string[] = [];
+  /** What its latest share was under, so that the next one need not ask. */
+  claimed: { readonly worker: string; readonly revision: number; readonly stretch: LeaseStretch } | undefined;
   /** The one of these that has links of its own; '' for none. */
   lease = '';
   /** Of the session that this one resumes: on the same route it keeps its part. */

@@ -84,10 +84,17 @@ export class Shares {
 
   /** What a good share is admitted under should it not become durable. */
   private claim(session: Session, bind: Bind, { verdict, exponent }: Judgement): WaitingReply['claim'] {
-    const { now, leases } = this.state;
-    const { site, address } = session;
-    const claimed = leases.inForce(bind.worker, site, address, now.wallMs).leases;
-    return { site, lessee: bind.lessee, leases: claimed, exponent, verdict: verdict === 'courtesy' ? 'courtesy' : 'accepted', atMs: now.wallMs };
+    const { now } = this.state;
+    return { site: session.site, lessee: bind.lessee, leases: this.leasesOf(session, bind), exponent, verdict: verdict === 'courtesy' ? 'courtesy' : 'accepted', atMs: now.wallMs };
+  }
+
+  private leasesOf(session: Session, { worker }: Bind): string {
+    const { now: { wallMs }, leases } = this.state;
+    const { claimed, site, address } = session;
+    if (claimed?.worker === worker && claimed.revision === leases.revision && claimed.stretch.fromMs <= wallMs && wallMs < claimed.stretch.toMs) return claimed.stretch.leases;
+    const stretch = leases.inForce(worker, site, address, wallMs);
+    session.claimed = { worker, revision: leases.revision, stretch };
+    return stretch.leases;
   }
 
   private pendingShare(session: Session, bind: Bind, job: LiveJob, share: number): PendingShare {

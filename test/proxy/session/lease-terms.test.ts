@@ -1,7 +1,7 @@
 /** Terms of leases are written down before the work they claim, and their changes when they happen. */
 import { describe, expect, it } from 'vitest';
 import type { LeaseTermsFact } from '../../../proxy/session/facts.ts';
-import { exponentIn, Fixture, mining } from '../../simulation/fixture.ts';
+import { exponentIn, find, Fixture, jobIn, mining, submitParams } from '../../simulation/fixture.ts';
 
 const terms = (over: Partial<LeaseTermsFact> = {}): LeaseTermsFact => ({
   type: 'lease-terms', lease: 'acme-lb', kind: 'leaseback', digest: 'd1', terms: '{}', workers: ['acme.*'], sites: [], from: [], timezone: 'UTC', fromMs: 1, toMs: 4e12, atMs: 0, ...over,
@@ -73,5 +73,28 @@ describe('terms of leases', () => {
     fixture.recorder.fail(fixture.farm, fixture.now);
     fixture.wait(2000);
     expect(fixture.recorder.of('unjournaled')).toMatchObject([{ site: 'north', leases: 'acme-lb,host', count: 1 }]);
+  });
+
+  it('stand with such a share as they were at its moment and for its name, whatever the one before it was under', () => {
+    const fixture = new Fixture();
+    const host = terms({ lease: 'host', kind: 'hosting', workers: [] });
+    const ends = terms({ toMs: fixture.now.wallMs + 100_000 });
+    fixture.farm.leases([ends], fixture.now);
+    fixture.live('a');
+    const { session, heard } = fixture.miner();
+    fixture.authorize(session, 'other.r2');
+    const shares = find(session, jobIn(heard), exponentIn(heard) ?? 0, 5);
+    const lose = (index: number, worker: string): string | undefined => {
+      fixture.commit();
+      fixture.send(session, { id: index, method: 'mining.submit', params: submitParams(shares[index]!, worker) });
+      fixture.recorder.fail(fixture.farm, fixture.now);
+      fixture.wait(2000);
+      return fixture.recorder.of('unjournaled').at(-1)?.leases;
+    };
+    expect([lose(0, 'acme.r1'), lose(1, 'other.r2')]).toEqual(['acme-lb', '']);
+    fixture.farm.leases([ends, host], fixture.now);
+    expect([lose(2, 'other.r2'), lose(3, 'acme.r1')]).toEqual(['host', 'acme-lb,host']);
+    fixture.wait(100_000);
+    expect(lose(4, 'acme.r1')).toBe('host');
   });
 });
