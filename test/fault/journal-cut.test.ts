@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { audit } from '../../accounting/audit.ts';
+import { MARKER_BYTES } from '../../accounting/journal/format.ts';
 import { sealDead } from '../../accounting/journal/seal.ts';
 import { journalDirectory } from '../../accounting/store.ts';
 import { seededRandom, type Random } from '../../config/world.ts';
@@ -107,8 +108,8 @@ async function expectDamageSeen(frozen: Frozen | undefined, random: Random): Pro
   const whole = countedShares(readJournal(copy)).size;
   const bytes = readFileSync(path);
   for (let flip = 0; flip < FLIPS; flip += 1) {
-    // Beyond the head, which begins a segment and holds no share.
-    const at = Math.floor(from / 2) + (random.u32() % Math.floor(from / 2));
+    // Beyond the head, which begins a segment and holds no share, and before the last marker: what it does not cover may be cut.
+    const at = Math.floor(from / 2) + (random.u32() % (Math.floor(from / 2) - MARKER_BYTES));
     bytes[at] = (bytes[at] ?? 0) ^ (1 << (random.u32() % 8));
   }
   writeFileSync(path, bytes);
