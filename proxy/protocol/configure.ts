@@ -5,7 +5,7 @@
  * Every requested extension gets a member in the result. `version-rolling.min-bit-count` is required by the text, but
  * cgminer, Bitaxe and WhatsMiner leave it out and cpuminer sends it as a string, so it is not read at all.
  */
-import { hexToU32, positiveNumber, u32ToHex } from './hex.ts';
+import { hexToU32, readNumber, u32ToHex } from './hex.ts';
 import { formatResult, type Id } from './reply.ts';
 
 export interface ConfigureMessage {
@@ -14,6 +14,7 @@ export interface ConfigureMessage {
   readonly extensions: string[];
   /** The mask asked for; ffffffff when absent or unreadable. */
   readonly versionMask: number;
+  /** 0: none any more. Undefined when absent or unreadable. */
   readonly minimumDifficulty: number | undefined;
   /** hw-id, hw-version, sw-version and connection-url, as far as given; keys without the `info.` before them. */
   readonly info: Record<string, string>;
@@ -48,7 +49,7 @@ export function parseConfigure(id: Id, params: readonly unknown[]): ConfigureMes
     id,
     extensions: names,
     versionMask: (typeof mask === 'string' ? hexToU32(mask) : undefined) ?? 0xffffffff,
-    minimumDifficulty: positiveNumber(options['minimum-difficulty.value']),
+    minimumDifficulty: readNumber(options['minimum-difficulty.value']),
     info,
   };
 }

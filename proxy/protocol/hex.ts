@@ -58,8 +58,8 @@ export function fieldToU32(value: unknown): number | undefined {
   return undefined;
 }
 
-/** A positive finite number given as a JSON number or as decimal text, or undefined. */
-export function positiveNumber(value: unknown): number | undefined {
+/** A finite number that is not negative, given as a JSON number or as decimal text, or undefined. */
+export function readNumber(value: unknown): number | undefined {
   const number = typeof value === 'number' ? value : typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
-  return Number.isFinite(number) && number > 0 ? number : undefined;
+  return Number.isFinite(number) && number >= 0 ? number : undefined;
 }

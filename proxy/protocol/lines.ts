@@ -2,10 +2,16 @@
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const BLANK = 0x20;
 const FIRST_PENDING_BYTES = 256;
 
+/** White space, and the zero that ends a string in C: some clients send it along with the line. */
+function isFiller(byte: number): boolean {
+  return byte === BLANK || byte === 0 || (byte >= 0x09 && byte <= CARRIAGE_RETURN);
+}
+
 /**
- * Splits one connection's bytes at `\n`, accepting `\r\n`, skipping empty lines and byte order marks. Lines are decoded as UTF-8.
+ * Splits one connection's bytes at `\n`, accepting `\r\n`, skipping empty and blank lines and byte order marks. Lines are decoded as UTF-8.
  * Holds memory only while a partial line is pending, because thousands of idle connections each have one of these.
  */
 export class LineSplitter {
@@ -55,6 +61,8 @@ export class LineSplitter {
     if (lineEnd - lineFrom > this.#lineBytesMax) return false;
     // A byte order mark: some libraries write one before the first text of a stream.
     if (line[lineFrom] === 0xef && line[lineFrom + 1] === 0xbb && line[lineFrom + 2] === 0xbf) lineFrom += 3;
+    while (lineFrom < lineEnd && isFiller(line[lineFrom]!)) lineFrom++;
+    while (lineEnd > lineFrom && isFiller(line[lineEnd - 1]!)) lineEnd--;
     if (lineEnd > lineFrom) onLine(line.toString('utf8', lineFrom, lineEnd));
     return true;
   }

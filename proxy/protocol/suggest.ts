@@ -3,7 +3,7 @@
  *   {"id":5,"method":"mining.suggest_difficulty","params":[512]}   also `"params":512` and the method name `mining.suggest_difficulty(512)`
  *   {"id":null,"method":"mining.suggest_target","params":["00000000ffff…"]}   64 hex digits, big-endian (BFGMiner)
  */
-import { evenHex, positiveNumber } from './hex.ts';
+import { evenHex, readNumber } from './hex.ts';
 import type { Id } from './reply.ts';
 
 export interface SuggestMessage {
@@ -18,8 +18,8 @@ const LEGACY_NAME = /^mining\.suggest_difficulty\(([^)]*)\)$/;
 
 /** Reads the params; a string is the reason why they cannot be read. */
 export function parseSuggestDifficulty(id: Id, params: readonly unknown[]): SuggestMessage | string {
-  const difficulty = positiveNumber(params[0]);
-  if (difficulty === undefined) return 'mining.suggest_difficulty needs a positive number';
+  const difficulty = readNumber(params[0]);
+  if (difficulty === undefined || difficulty === 0) return 'mining.suggest_difficulty needs a positive number';
   return { kind: 'suggest-difficulty', id, difficulty };
 }
 

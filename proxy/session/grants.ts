@@ -38,7 +38,9 @@ export class Grants {
       session.toldMask = session.grantedMask;
     }
     if (extensions.includes('subscribe-extranonce')) session.takesExtranonce = true;
-    if (extensions.includes('minimum-difficulty') && minimumDifficulty !== undefined) session.floorExponent = ceilExponent(minimumDifficulty);
+    if (extensions.includes('minimum-difficulty') && minimumDifficulty !== undefined) {
+      session.floorExponent = minimumDifficulty === 0 ? undefined : ceilExponent(minimumDifficulty);
+    }
     const grant = { versionMask: session.grantedMask ?? 0, minimumDifficulty: minimumDifficulty !== undefined, subscribeExtranonce: true };
     this.state.sink.toSession(session, formatConfigureResult(message.id, extensions, grant));
     // Its link may grant less than was just told: that goes before the next job.

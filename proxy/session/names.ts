@@ -91,7 +91,9 @@ export class Names {
     const asked = passwordOptions(password);
     if (asked.difficulty !== undefined) session.fixedExponent = exponentFloor(asked.difficulty);
     if (asked.minimumDifficulty !== undefined) session.floorExponent = ceilExponent(asked.minimumDifficulty);
-    this.begin(session, session.suggestedExponent ?? this.state.wishes.get(worker) ?? this.state.config.difficulty.startExponent);
+    // What was measured of it is better known than where its owner would have it start.
+    const start = asked.startDifficulty === undefined ? this.state.config.difficulty.startExponent : exponentFloor(asked.startDifficulty);
+    this.begin(session, session.suggestedExponent ?? this.state.wishes.get(worker) ?? start);
   }
 
   private begin(session: Session, exponent: number): void {

@@ -42,7 +42,8 @@ export class Shares {
     }
     const judgement = judge(this.state.book, session, message, this.state.now);
     if (judgement.verdict !== 'accepted' && judgement.verdict !== 'courtesy') {
-      this.refuse(session, bind, message, judgement.verdict, judgement);
+      // Of a submit that could be read only the size of extranonce2 is wrong in form; the text is ckpool's.
+      this.refuse(session, bind, message, judgement.verdict, judgement, judgement.verdict === 'malformed' ? 'Invalid nonce2 length' : undefined);
       return;
     }
     this.good(session, bind, message, judgement, judgement.job!);

@@ -23,8 +23,16 @@ describe('LineSplitter', () => {
     expect(feed([...Buffer.from('\ufeff{}\r\n{}\n')].map((byte) => Uint8Array.of(byte)), 100).lines).toEqual(['{}', '{}']);
   });
 
+  it('skips blank lines, and leaves out what stands around a message, also the zeros of C strings', () => {
+    expect(feed([Buffer.from(' \n\t \r\n\0\n  {"a": 1}\t \n{}\n\0{}\r\n\0\0\n')], 100).lines).toEqual(['{"a": 1}', '{}', '{}']);
+  });
+
+  it('leaves binary protocols as they are, so that they are known for what they are', () => {
+    expect(feed([Buffer.from('\x16\x03\x01\0\n\x03\0\0/\n')], 100).lines).toEqual(['\x16\x03\x01', '\x03\0\0/']);
+  });
+
   it('gives the same lines however the bytes are cut, inside UTF-8 characters too', () => {
-    const text = fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }).map((line) => line.replace(/[\r\n]/g, '')), { maxLength: 10 });
+    const text = fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }).map((line) => line.replace(/[\r\n]/g, '').replace(/^[\0\t-\r ]+|[\0\t-\r ]+$/g, '')), { maxLength: 10 });
     fc.assert(
       fc.property(text, fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), fc.constantFrom('\n', '\r\n'), (wanted, cuts, ending) => {
         const bytes = Buffer.from(wanted.map((line) => line + ending).join(''));

@@ -168,7 +168,8 @@ describe('options in the password', () => {
     ['d=64', 64, undefined],
     ['x,d=65536', 65536, undefined],
     ['x;diff=1024;md=512', 1024, 512],
-    ['sd=2048,h=5', 2048, undefined],
+    ['sd=2048,h=5', undefined, undefined, 2048],
+    ['d=64;md=8;sd=16', 64, 8, 16],
     ['D=16383.75', 16383.75, undefined],
     [' d = 8 , md= 4 ', 8, 4],
     ['d=1,d=2', 2, undefined],
@@ -177,7 +178,7 @@ describe('options in the password', () => {
     ['d=x', undefined, undefined],
     ['id=7', undefined, undefined],
     ['d=1e9', undefined, undefined],
-  ])('%j', (password, difficulty, minimumDifficulty) => {
-    expect(passwordOptions(password)).toEqual({ difficulty, minimumDifficulty });
+  ])('%j', (password, difficulty, minimumDifficulty, startDifficulty?) => {
+    expect(passwordOptions(password)).toEqual({ difficulty, startDifficulty, minimumDifficulty });
   });
 });

@@ -195,6 +195,16 @@ describe('wishes of a machine', () => {
     expect(exponentIn(fixture.heard(session))).toBe(-18);
   });
 
+  it('in the password as sd= are where vardiff starts, and not where it stays', () => {
+    const fixture = new Fixture();
+    const link = fixture.live('a', '1000');
+    const { session, heard } = fixture.miner('acme.r1', 'x,sd=0.00006103515625');
+    expect(exponentIn(heard)).toBe(-14);
+    fixture.wait(60_000);
+    fixture.job(link);
+    expect(exponentIn(fixture.heard(session))).toBeLessThan(-14);
+  });
+
   it('repeated every 30 s change nothing', () => {
     const fixture = new Fixture();
     const link = fixture.live('a', '1000');
@@ -212,14 +222,16 @@ describe('wishes of a machine', () => {
     expect(told.filter((exponent) => exponent !== undefined)).toEqual([-26]);
   });
 
-  it('for a minimum may be repeated and then move the floor', () => {
+  it('for a minimum may be repeated and then move the floor, or take it away', () => {
     const fixture = new Fixture();
     const link = fixture.live('a', '1000');
     const { session } = fixture.miner();
-    for (const floor of [-18, -22]) {
-      fixture.send(session, { id: 1, method: 'mining.configure', params: [['minimum-difficulty'], { 'minimum-difficulty.value': 2 ** floor }] });
+    for (const [value, exponent] of [[2 ** -18, -18], [2 ** -22, -22], [0, -24]] as const) {
+      fixture.send(session, { id: 1, method: 'mining.configure', params: [['minimum-difficulty'], { 'minimum-difficulty.value': value }] });
       fixture.job(link);
-      expect(exponentIn(fixture.heard(session))).toBe(floor);
+      const heard = fixture.heard(session);
+      expect(heard.find(({ id }) => id === 1)?.result).toEqual({ 'minimum-difficulty': true });
+      expect(exponentIn(heard)).toBe(exponent);
     }
   });
 });

@@ -1,6 +1,6 @@
 /** Oddities of firmware met in the wild (reference §13), as lines in and words out. */
 import { describe, expect, it } from 'vitest';
-import { Fixture, type Said } from '../../simulation/fixture.ts';
+import { Fixture, jobIn, type Said } from '../../simulation/fixture.ts';
 
 const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["x"]}';
 const AUTHORIZE = '{"id":2,"method":"mining.authorize","params":["acme.r1","x"]}';
@@ -69,5 +69,16 @@ describe.each([
     expect(fixture.closed[0]).toMatch(/^not Stratum: /);
     expect(fixture.farm.state.sessions.size).toBe(0);
     expect(fixture.farm.state.byHost.size).toBe(0);
+  });
+});
+
+describe('an extranonce2 of the wrong size', () => {
+  it.each(['', '00', '00'.repeat(5), '00'.repeat(16)])('is refused in the words of ckpool: %j', (extranonce2) => {
+    const fixture = new Fixture();
+    fixture.live('a');
+    const { session, heard } = fixture.miner();
+    const job = jobIn(heard);
+    fixture.send(session, { id: 9, method: 'mining.submit', params: ['acme.r1', job.id, extranonce2, job.ntime.toString(16).padStart(8, '0'), '00000000'] });
+    expect(fixture.heard(session)).toMatchObject([{ id: 9, error: [20, 'Invalid nonce2 length', null] }]);
   });
 });
