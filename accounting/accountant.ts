@@ -28,9 +28,8 @@ export interface AccountantOptions {
   readonly limits?: FoldingLimits;
   /** Told what happened that nobody needs to mend. */
   readonly onNotice?: (sentence: string) => void;
-  /** Leases to be watched, and the machines that are installed. */
+  /** Leases to be watched. */
   readonly leases?: readonly LeaseTerms[];
-  readonly inventory?: readonly InventoryRow[] | undefined;
   /** Other hosts publish into the same ledger. */
   readonly shared?: boolean;
   /** How long a step may wait for others to let go of the ledger. */
@@ -75,6 +74,7 @@ export class Accountant {
   readonly #openedMs: number;
   #folding: Folding | undefined;
   #leases: LeaseWatch | undefined;
+  #inventory: readonly InventoryRow[] | undefined;
   #storeProblem = '';
   #sealProblem = '';
   #retryAtMs = -Infinity;
@@ -216,11 +216,17 @@ export class Accountant {
     }
   }
 
+  /** The machines that are installed now, by the inventory. */
+  installed(rows: readonly InventoryRow[]): void {
+    this.#inventory = rows;
+    this.#leases?.installed(rows);
+  }
+
   /** What of the leases is in the ledger before it is folded on. */
   #watch(store: Store): LeaseWatch | undefined {
-    const { leases, inventory, shared } = this.#options;
+    const { leases, shared } = this.#options;
     if (leases === undefined || leases.length === 0) return undefined;
-    const watch = new LeaseWatch(leases, inventory, shared);
+    const watch = new LeaseWatch(leases, this.#inventory, shared);
     store.consistently(() => beginWatch(watch, store, this.#options.world.wallMs()));
     return watch;
   }

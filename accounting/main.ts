@@ -1,11 +1,12 @@
 /** The accountant's process: its configuration in the environment and an IPC channel to the supervisor; it ends by itself when that closes. */
-import { readInventory } from '../config/inventory.ts';
 import type { Config } from '../config/schema.ts';
-import { createChildLogger, logEvent } from '../config/log.ts';
-import { realWorld } from '../config/world.ts';
+import { createChildLogger, logEvent, type Logger } from '../config/log.ts';
+import { realWorld, type World } from '../config/world.ts';
 import { Vitals, type VitalsSnapshot } from '../config/vitals.ts';
 import { Accountant, type AccountantFigures, type AccountantMetrics } from './accountant.ts';
+import { InventoryKeeper } from './leases/inventory-keeper.ts';
 import { leaseTerms } from './leases/terms.ts';
+import { readHostId } from './redis/host.ts';
 import { openPublisher } from './redis/open.ts';
 import type { PublisherFigures } from './redis/publisher.ts';
 import { SeriesSender, type PackedSeries, type SeriesKnown } from './series-wire.ts';
@@ -36,6 +37,7 @@ const AWAIT_MS = 2;
 /** On stop, what is durable is still folded, but nobody waits longer for it: the next start does the rest. */
 const STOP_MS = 1_000;
 const RETAIN_MS = 10 * 60_000;
+const INVENTORY_MS = 60_000;
 
 function send(message: FromAccountant): void {
   // The channel may have closed a moment ago; 'disconnect' then ends this process.
@@ -52,9 +54,8 @@ function isMessage(message: unknown): message is ToAccountant {
 function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'parties' | 'inventory'>): void {
   const world = realWorld;
   const log = createChildLogger('accountant');
-  const inventory = config.inventory === undefined ? undefined : readInventory(config.inventory).rows;
   const accountant = Accountant.open({
-    dataDir: config.data, world, leases: leaseTerms(config), inventory, shared: config.redis !== undefined, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
+    dataDir: config.data, world, leases: leaseTerms(config), shared: config.redis !== undefined, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
   });
   const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
   let stopAtMs: number | undefined;
@@ -86,6 +87,7 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
     world.after(RETAIN_MS, () => void tidyUp().catch(complain));
   };
 
+  if (config.inventory !== undefined) followInventory({ ...config, inventory: config.inventory }, accountant, world, log);
   process.on('message', (message: unknown) => {
     if (!isMessage(message)) return;
     if (message.type === 'snapshot') send({ type: 'snapshot', request: message.request, snapshot: { ...accountant.snapshot(), ...beside() } });
@@ -107,6 +109,25 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   send({ type: 'ready' });
   turn();
   world.after(RETAIN_MS, () => void tidyUp().catch(complain));
+}
+
+/** Looks at the inventory now and from time to time; what cannot be used or recorded is said once, and tried again. */
+function followInventory({ data, inventory }: { readonly data: string; readonly inventory: string }, accountant: Accountant, world: World, log: Logger): void {
+  const keeper = new InventoryKeeper({ dataDir: data, file: inventory, host: readHostId(data) ?? '', world, onRows: (rows) => accountant.installed(rows) });
+  let said = '';
+  const look = async (): Promise<void> => {
+    try {
+      const digest = await keeper.look();
+      said = '';
+      if (digest !== undefined) logEvent(log, 'inventory recorded', { digest });
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (sentence !== said) logEvent(log, 'inventory not recorded', {}, sentence);
+      said = sentence;
+    }
+    world.after(INVENTORY_MS, () => void look());
+  };
+  void look();
 }
 
 function main(): void {

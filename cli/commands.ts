@@ -184,6 +184,7 @@ export const COMMANDS: readonly Command[] = [
       reason: { type: 'string', value: 'TEXT', help: 'Why.' },
       document: { type: 'string', value: 'FILE', help: 'A document that shows it; its name and digest are recorded.' },
       local: LOCAL,
+      inventory: { type: 'boolean', value: '', help: 'With amend: not the terms but the inventory as it is now holds from --effective on, a time that is past.' },
       amend: { type: 'boolean', value: '', help: 'With curtail, suspend and terminate: the time is past, and this is an amendment.' },
       json: JSON_OUTPUT,
     },

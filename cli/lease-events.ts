@@ -4,13 +4,16 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { journalFacts } from '../accounting/journal/note.ts';
 import { agreedTerms } from '../accounting/leases/agreed.ts';
+import { isUnder } from '../accounting/leases/draft.ts';
 import { leaseHistory } from '../accounting/leases/history.ts';
+import { inventoryFact, inventoryPieces, inventoryRows, keepInventory, recordedLast, rowsOfPieces, unlikeWithin } from '../accounting/leases/inventories.ts';
 import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { journalDirectory } from '../accounting/store.ts';
 import { dateAt, midnightMs } from '../config/calendar.ts';
+import { parseInventory, type InventoryRow } from '../config/inventory.ts';
 import { askInstance, NotRunningError } from '../proxy/net/control.ts';
 import { ensureHostId } from '../proxy/net/instance.ts';
-import type { LeaseEventFact, LeaseEventKind } from '../proxy/session/facts.ts';
+import type { LeaseEventFact } from '../proxy/session/facts.ts';
 import { CommandError, EXIT, type ExitCode, type Io, usageError } from './io.ts';
 import { reasonText, type ParsedOptions } from './options.ts';
 import { isoTime, parseTime } from './time.ts';
@@ -18,17 +21,22 @@ import { isoTime, parseTime } from './time.ts';
 /** As for a reload: every session of every process is looked at. */
 const TAKEN_OVER_LIMIT_MS = 30_000;
 
-const EVENTS: ReadonlyMap<string, LeaseEventKind> = new Map([['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
+type StatedEvent = 'curtailment' | 'suspension' | 'termination';
+const EVENTS: ReadonlyMap<string, StatedEvent | 'amendment'> = new Map<string, StatedEvent | 'amendment'>([['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
 
 /** Undefined for an action that states nothing. */
-export function eventOfAction(action: string): LeaseEventKind | undefined {
+export function eventOfAction(action: string): StatedEvent | 'amendment' | undefined {
   return EVENTS.get(action);
 }
 
-/** Records what the options say of a lease. Rejects with a sentence when it cannot be; then nothing holds. */
-export async function recordEvent(event: LeaseEventKind, terms: LeaseTerms, dataDir: string, options: ParsedOptions, io: Io): Promise<ExitCode> {
+/**
+ * Records what the options say of a lease. Rejects with a sentence when it cannot be; then nothing holds.
+ *
+ * @param inventory Path of the configuration's inventory.
+ */
+export async function recordEvent(event: StatedEvent | 'amendment', terms: LeaseTerms, dataDir: string, options: ParsedOptions, io: Io, inventory?: string): Promise<ExitCode> {
   const nowMs = io.world.wallMs();
-  const fact = event === 'amendment' ? amendment(terms, dataDir, options, nowMs) : stated(event, terms, options, nowMs);
+  const fact = event !== 'amendment' ? stated(event, terms, options, nowMs) : options.flags.has('inventory') ? inventoryAmendment(terms, dataDir, inventory, options, nowMs) : amendment(terms, dataDir, options, nowMs);
   await journalFacts(journalDirectory(dataDir), ensureHostId(dataDir, io.world.random), io.world, [fact]);
   io.out(`On record: ${eventSentence(fact)}${event === 'termination' ? await takenOver(dataDir, io) : ''}`);
   return EXIT.ok;
@@ -51,14 +59,14 @@ export function eventSentence(fact: Omit<LeaseEventFact, 'type'>): string {
   const from = isoTime(fromMs);
   const what = {
     curtailment: `is curtailed from ${from} to ${isoTime(toMs)}`, suspension: `is suspended from ${from} to ${isoTime(toMs)}`,
-    termination: `ends at ${from}`, amendment: `has other terms from ${from} on`,
+    termination: `ends at ${from}`, amendment: `has other terms from ${from} on`, inventory: `has the machines of another inventory from ${from} on`,
   }[event];
   const who = by === '' ? '' : `, stated by ${by}`;
   const past = fromMs < atMs ? ' It was recorded afterwards: statements show both results until the other side has signed one.' : '';
   return `${lease} ${what}${who}: ${reason}${document === '' ? '' : ` (${document})`}.${past}`;
 }
 
-function stated(event: Exclude<LeaseEventKind, 'amendment'>, terms: LeaseTerms, options: ParsedOptions, nowMs: number): LeaseEventFact {
+function stated(event: StatedEvent, terms: LeaseTerms, options: ParsedOptions, nowMs: number): LeaseEventFact {
   const { text, flags } = options;
   const ends = event === 'termination';
   const fromMs = parseTime(ends ? '--at' : '--from', needed(text, ends ? 'at' : 'from'), nowMs);
@@ -91,6 +99,25 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
   }
   if (canonicalJson(held.terms) === canonicalJson(terms)) throw new CommandError(`The configuration has the terms of ${terms.id} that hold at ${isoTime(fromMs)} by what is on record: change them there first.`);
   return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+}
+
+/** The inventory as it is now, from a moment on that may be past: for the machines of this lease alone. */
+function inventoryAmendment(terms: LeaseTerms, dataDir: string, file: string | undefined, { text }: ParsedOptions, nowMs: number): LeaseEventFact {
+  const fromMs = parseTime('--effective', needed(text, 'effective'), nowMs);
+  const by = needed(text, 'by');
+  refuseStranger(by, terms);
+  if (file === undefined) throw new CommandError('The configuration has no inventory.');
+  if (fromMs >= nowMs) throw new CommandError(`${isoTime(fromMs)} is still to come: write it into the dates of the inventory's rows, which a running instance puts on record.`);
+  const history = leaseHistory(dataDir);
+  const span = { fromMs, toMs: nowMs };
+  const held = rowsOfPieces(inventoryPieces(history, terms.id, span), (digest) => inventoryRows([dataDir], digest));
+  if (recordedLast(history, terms.id) === undefined) throw new CommandError('No inventory is on record yet: what the file says holds, and needs no amendment. A running instance puts it on record.');
+  const inventory = readFileSync(file, 'utf8');
+  const under = (rows: readonly InventoryRow[]): InventoryRow[] => rows.filter((row) => isUnder(terms.lease, row));
+  if (held !== undefined && unlikeWithin(under(held), under(parseInventory(inventory).rows), span).length === 0) {
+    throw new CommandError(`${file} says of the machines of ${terms.id} what is on record from ${isoTime(fromMs)} on: change its rows first.`);
+  }
+  return inventoryFact(keepInventory(dataDir, inventory), fromMs, nowMs, { lease: terms.id, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']) });
 }
 
 function refuseStranger(by: string, { id, parties }: LeaseTerms): void {

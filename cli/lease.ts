@@ -33,7 +33,7 @@ export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (event !== undefined) {
     const [terms] = chosen;
     if (id === undefined || terms === undefined) throw usageError(`Say which lease: lease ${action} ID.`);
-    return recordEvent(event, terms, config.data, options, io);
+    return recordEvent(event, terms, config.data, options, io, config.inventory);
   }
   const nowMs = io.world.wallMs();
   if (action === 'list') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : listTable(chosen, leaseHistory(config.data), nowMs));

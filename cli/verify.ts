@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listKeys } from '../accounting/leases/keys.ts';
+import { proveInventory } from '../accounting/leases/inventory-proof.ts';
 import type { IssuedStatement } from '../accounting/leases/issue.ts';
 import { proveFigures, segmentsOf } from '../accounting/leases/proof.ts';
 import { leaseHistory } from '../accounting/leases/history.ts';
@@ -44,7 +45,8 @@ async function figuresOf(issued: IssuedStatement, dirs: readonly string[], sampl
   }
   const book = LocalBook.open(first);
   try {
-    return [...recordFindings(issued, leaseHistory(...dirs), 'ledger'), ...(await verifyFigures(issued, book))];
+    const inventory = proveInventory(issued, dirs);
+    return [...recordFindings(issued, leaseHistory(...dirs), 'ledger'), ...inventory.findings, ...(await verifyFigures(issued, book, 'ledger', inventory.rows))];
   } finally {
     book.close();
   }

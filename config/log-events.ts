@@ -49,6 +49,8 @@ export const LOG_EVENTS = {
   'unjournaled inherited': ['warn', 'A process that is gone left unjournaled shares; this one admits them.'],
   'metrics not kept': ['error', 'What /metrics has shown last cannot be written; after a crash counters could go back.'],
   'ledger set aside': ['warn', 'The ledger was made by an earlier version: it is kept beside a new one, which is folded from the journals.'],
+  'inventory recorded': ['info', 'The inventory is another one than before: its machines hold from now on, and this version is kept under its `digest`.'],
+  'inventory not recorded': ['warn', 'The inventory cannot be read, is not right, or could not be written down; the one on record holds on, and it is tried again every minute.'],
   'journals not tidied': ['warn', 'Old journals could not be compressed or deleted; they stay as they are and it is tried again.'],
 
   // Debug lines, for machines by name: `weighbridge log --debug GLOB`.

@@ -263,7 +263,7 @@ export function configSchema({ folder, env }: Surroundings) {
     inventory: text(4096)
       .transform((path) => resolve(folder, path))
       .optional()
-      .describe('CSV file of the machines, by serial number: what is installed, and since when. Relative to the configuration file.'),
+      .describe('CSV file of the machines, by serial number: what is installed, and since when. Relative to the configuration file. A running instance looks at it once a minute and puts each version on record.'),
     leases: leasesSchema.optional().describe('Contracts over machines, by name. The name is printed on statements.'),
     prices: pricesSchema(folder).optional().describe('Where prices of bitcoin come from. Needed only to show what a payment in bitcoin was worth.'),
     metrics: metricsSchema.describe('What /metrics shows beyond what it always does.'),

@@ -1,6 +1,6 @@
 /** Makes the draft of a statement: period and prices from the configuration, work from the ledger, openings from what was issued. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { localDays, midnightMs, periodDates, yearStartsMs, type LocalDay } from '../../config/calendar.ts';
 import { parseInventory, type InventoryRow } from '../../config/inventory.ts';
 import type { LeaseConfig } from '../../config/leases.ts';
@@ -16,13 +16,14 @@ import { decimal, ZERO } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
+import { inventoryDigest, inventoryPieces, inventoryRows, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
 import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import { readingsOf, unmetered } from './meters.ts';
 import { paymentsOf } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { retroactiveChanges } from './retroactive.ts';
 import { amendmentsWithin, isSigned, noteOf, partsOf, situationBy, situationOf, type Situation, type TermsPart } from './situation.ts';
-import { draftStatement, type StatementDraft } from './statement.ts';
+import { draftStatement, type StatementDraft, type Unamended } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
 import { sharesEarnings } from './valuation.ts';
 
@@ -54,19 +55,19 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
   const agreed = situation([]);
-  const drafted = await draftBy(agreed, config, query, book, issued, [...(agreed.agreed === undefined ? [NO_TERMS] : []), ...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
+  const drafted = await draftBy(agreed, history, [], config, query, book, issued, [...(agreed.agreed === undefined ? [NO_TERMS] : []), ...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
   if ('refused' in drafted || amendments.length === 0) return drafted;
-  const before = unsigned.length === 0 ? undefined : await draftBy(situation(unsigned), config, query, book, issued, []);
+  const before = unsigned.length === 0 ? undefined : await draftBy(situation(unsigned), history, unsigned, config, query, book, issued, []);
   if (before !== undefined && 'refused' in before) return before;
   return {
     ...drafted,
     amendments: amendments.map((event) => noteOf(event, !unsigned.includes(event))),
-    unamended: before === undefined ? null : { termsDigest: before.termsDigest, netDue: before.netDue, components: before.components, ratio: before.total.ratio },
+    unamended: before === undefined ? null : { termsDigest: before.termsDigest, netDue: before.netDue, components: before.components, ratio: before.total.ratio, machines: machinesShown(before.total) },
   };
 }
 
 /** The statement by the contract, part by part, and what was stated. */
-async function draftBy({ terms: last, parts: all, stated: everStated }: Situation, config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
+async function draftBy({ terms: last, parts: all, stated: everStated }: Situation, history: LeaseHistory, leftOut: readonly LeaseEvent[], config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
   const period = daysOf(last.lease, query);
   if ('refused' in period) return period;
   const { days, cut } = period;
@@ -77,23 +78,29 @@ async function draftBy({ terms: last, parts: all, stated: everStated }: Situatio
   const terms = parts.at(-1)?.terms ?? last;
   const prices = pricesOf(config, days);
   if ('refused' in prices) return prices;
-  const { rows: inventory, digest: inventoryDigest } = inventoryOf(config, parts);
+  const beginMs = days[0]?.fromMs ?? 0;
+  const inventory = inventoryOf(config, history, parts, { fromMs: beginMs, toMs: endMs }, leftOut);
+  if ('refused' in inventory) return inventory;
   const earnings = importedEarnings(config.data);
   const excused = excusedIn(parts, stated);
   const meters = [...new Set(parts.flatMap((part) => part.terms.lease.rent.flatMap(({ metered }) => metered ?? [])))];
-  const beginMs = days[0]?.fromMs ?? 0;
   const readings = readingsOf(config.data, meters, beginMs, endMs);
-  const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory, earnings, readings });
+  const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory: inventory.rows, earnings, readings });
   const chain = issued.map((each) => each.issued.statement);
   const { before, adjustments, counted } = openingOf(chain, { name: query.period, from: new Date(beginMs).toISOString() });
   return draftStatement({
-    terms, parts, period: query.period, gathered, inventoryDigest, stated, excused,
+    terms, parts, period: query.period, gathered, inventory: inventory.pieces, stated, excused,
     carriedIn: before === undefined ? ZERO : decimal(before.carriedOut),
     opening: before?.balance ?? [], adjustments,
     payments: paymentsOf(config.data, terms.id, endMs).filter(({ reference }) => !counted.has(reference)),
     prices: prices.prices,
-    notes: [ATTRIBUTION, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.number}.`]), ...carriedOtherwise(chain, before)],
+    notes: [ATTRIBUTION, ...inventory.notes, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.number}.`]), ...carriedOtherwise(chain, before)],
   });
+}
+
+/** What of a statement rests on the inventory. */
+function machinesShown({ installed, seen, machineHours, availability }: StatementDraft['total']): Unamended['machines'] {
+  return { installed, seen, machineHours, availability };
 }
 
 /** A configuration that was changed without an amendment changes no statement, which is said. */
@@ -116,17 +123,45 @@ function earningNotes(parts: readonly TermsPart[], days: readonly LocalDay[], ea
   return [...(parts.some(({ terms }) => sharesEarnings(terms.lease)) ? uncovered(days, ours) : []), ...findings];
 }
 
-/** Rows under the lease, for as long as its terms take them, and what the whole file was when they were read. */
-function inventoryOf({ inventory: file }: Config, parts: readonly TermsPart[]): { readonly rows: readonly InventoryRow[] | undefined; readonly digest: string } {
-  if (file === undefined) return { rows: undefined, digest: '' };
-  const text = readFileSync(file, 'utf8');
-  const rows = parseInventory(text).rows.flatMap((row): InventoryRow[] => {
+/** Rows under the lease, for as long as its terms take them. */
+export function rowsUnder(rows: readonly InventoryRow[], parts: readonly TermsPart[]): InventoryRow[] {
+  return rows.flatMap((row): InventoryRow[] => {
     const under = parts.map(({ terms }) => isUnder(terms.lease, row));
     if (!under.includes(false)) return [row];
     const spans = parts.flatMap((_, index) => (under[index] === true ? [partSpan(parts, index)] : []));
     return spans.map(({ fromMs, toMs }) => ({ ...row, fromMs: Math.max(row.fromMs, fromMs), toMs: Math.min(row.toMs, toMs) })).filter(({ fromMs, toMs }) => fromMs < toMs);
   });
-  return { rows, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+interface Inventoried {
+  /** Undefined without an inventory. */
+  readonly rows: readonly InventoryRow[] | undefined;
+  readonly pieces: readonly InventoryPiece[];
+  readonly notes: readonly string[];
+}
+
+/** The inventory on record for the days; where none is, the file as it is now, which is said. */
+function inventoryOf({ data, inventory: file }: Config, history: LeaseHistory, parts: readonly TermsPart[], span: Span, leftOut: readonly LeaseEvent[]): Inventoried | Refusal {
+  const lease = parts.at(-1)?.terms.id ?? '';
+  const pieces = inventoryPieces(history, lease, span, leftOut);
+  const latest = recordedLast(history, lease);
+  const now = file === undefined ? undefined : readFileSync(file, 'utf8');
+  if (latest === undefined) {
+    if (now === undefined) return { rows: undefined, pieces: [], notes: [] };
+    return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: inventoryDigest(now), recordedMs: undefined }], notes: ['No inventory is on record: this rests on the file as it is now. A running instance puts it on record.'] };
+  }
+  const rowsOf = (digest: string): readonly InventoryRow[] | undefined => inventoryRows([data], digest);
+  const [rows, newest] = [rowsOfPieces(pieces, rowsOf), rowsOf(latest.digest)];
+  if (rows === undefined || newest === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
+  const late = unlikeWithin(rowsUnder(rows, parts), rowsUnder(newest, parts), span);
+  const some = `${late.slice(0, 5).join(', ')}${late.length > 5 ? ` and ${late.length - 5} more` : ''}`;
+  return {
+    rows: rowsUnder(rows, parts), pieces,
+    notes: [
+      ...(late.length === 0 ? [] : [`The inventory recorded at ${new Date(latest.recordedMs).toISOString()} says otherwise of ${some} for times before it was recorded, which does not count: \`lease amend ${lease} --inventory\` says from when it holds.`]),
+      ...(now === undefined || inventoryDigest(now) === latest.digest ? [] : ['The file of the inventory is another one than is on record. A running instance puts it on record within a minute.']),
+    ],
+  };
 }
 
 /** The time of a part; the first and the last have no end of their own. */

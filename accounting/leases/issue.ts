@@ -120,7 +120,7 @@ export function keepStatement({ file, text }: IssuedFile): void {
 }
 
 /** What a revision alone does not justify: a file's digest says nothing by itself, and notes follow from the figures. */
-const NO_FIGURES = { number: '', revision: 0, state: '', inventoryDigest: '', completeness: [] };
+const NO_FIGURES = { number: '', revision: 0, state: '', inventory: [], completeness: [] };
 
 /** Whether a draft says anything else than an issued statement of its period: figures, terms, parties, what was stated. */
 function differs({ issuedAt: _issued, previous: _previous, correction: _correction, ...old }: IssuedBody, draft: StatementDraft): boolean {

@@ -1,6 +1,6 @@
 /** Parts of a printed statement that not every statement has: what was corrected, what nobody has signed yet, when less worked. */
 import type { Correction } from './issue.ts';
-import { COMPONENT_WORDS, GREY, heading, INK, money, name, PAGE, printable, REGULAR, table, WIDTH, wrappedTable, type Document } from './pdf-kit.ts';
+import { COMPONENT_WORDS, GREY, heading, INK, money, name, PAGE, percent, printable, quantity, REGULAR, table, WIDTH, wrappedTable, type Document } from './pdf-kit.ts';
 import type { StatementDraft } from './statement.ts';
 
 /** Rows that fit on paper beside everything else; the file has all of them. */
@@ -42,6 +42,10 @@ export function amendments(document: Document, statement: StatementDraft): void 
   if (statement.unamended === null) return;
   const due = statement.unamended.netDue.filter(({ amount }) => /[1-9]/.test(amount)).map(({ payer, payee, currency, amount }) => `${name(statement, payer)} pays ${name(statement, payee)} ${money(amount, currency)}`);
   document.text(printable(`Without what is not signed: ${due.length === 0 ? 'nothing is due' : due.join('; ')}.`), { width: WIDTH });
+  const { machines } = statement.unamended;
+  const { installed, availability } = statement.total;
+  if (machines.installed === installed && machines.availability === availability) return;
+  document.text(printable(`Without it, installed are ${quantity(machines.installed, 1)} TH-days instead of ${quantity(installed, 1)}, and availability is ${percent(machines.availability)} instead of ${percent(availability)}.`), { width: WIDTH });
 }
 
 /** In two columns, of which the second is empty where nobody stated anything. */

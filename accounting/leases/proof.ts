@@ -11,6 +11,7 @@ import { LocalBook } from '../local-book.ts';
 import { HOUR_MS } from '../rows.ts';
 import { journalDirectory } from '../store.ts';
 import { leaseHistory } from './history.ts';
+import { proveInventory } from './inventory-proof.ts';
 import type { IssuedStatement } from './issue.ts';
 import { recordFindings } from './on-record.ts';
 import { verifyFigures, type Finding } from './verify.ts';
@@ -44,7 +45,8 @@ export async function proveFigures(issued: IssuedStatement, dataDirs: readonly s
     try {
       // Terms are repeated at the head of each segment; what was stated may have been recorded at any time.
       const history = { ...leaseHistory(...dataDirs), terms: leaseHistory(scratch).terms };
-      return [auditFinding(report), ...recordFindings(issued, history, 'journals'), ...(await verifyFigures(issued, book, 'journals'))];
+      const inventory = proveInventory(issued, dataDirs);
+      return [auditFinding(report), ...recordFindings(issued, history, 'journals'), ...inventory.findings, ...(await verifyFigures(issued, book, 'journals', inventory.rows))];
     } finally {
       book.close();
     }

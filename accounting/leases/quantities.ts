@@ -16,6 +16,12 @@ export interface Answers {
   readonly unanswered: number;
 }
 
+/** Over several days. */
+export function answersOf(days: readonly LeaseDay[]): Answers {
+  const sum = (key: keyof Answers): number => days.reduce((n, { answers }) => n + (answers?.[key] ?? 0), 0);
+  return { forwarded: sum('forwarded'), accepted: sum('accepted'), rejected: sum('rejected'), unanswered: sum('unanswered') };
+}
+
 /** What the ledger holds of one lease and local day. */
 export interface LeaseDay {
   readonly date: string;

@@ -4,14 +4,16 @@ import { estimate } from '../estimate.ts';
 import { DAY_MS } from '../rows.ts';
 import { decimalText, exact, minorText, over, total, type Exact } from './exact.ts';
 import { balanceOf, type Adjustment, type Balance } from './balance.ts';
+import { completeness } from './completeness.ts';
 import { downtimes } from './downtime.ts';
 import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
 import type { Gathered } from './gathered.ts';
+import type { InventoryPiece } from './inventories.ts';
 import type { MachineDay, Machines } from './machines.ts';
 import type { Payment } from './payments.ts';
 import type { DayPrice } from './prices.ts';
-import { LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './quantities.ts';
+import { answersOf, LOSS_CAUSES, type Answers, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { leaseSentences, rateText } from './sentences.ts';
 import type { AmendmentNote, TermsPart } from './situation.ts';
 import { digestOf, partyName, type LeaseTerms } from './terms.ts';
@@ -34,8 +36,8 @@ export interface StatementInput {
   readonly excused: ExcusedTime;
   readonly stated: readonly Stated[];
   readonly carriedIn: Exact;
-  /** SHA-256 of the inventory's file, hex; '' without one. */
-  readonly inventoryDigest: string;
+  /** Versions of the inventory that the machines are known by, in order; empty without one. */
+  readonly inventory: readonly InventoryPiece[];
   readonly prices: readonly DayPrice[];
   /** Closing balances of the statement before. */
   readonly opening: readonly Balance[];
@@ -57,6 +59,7 @@ export interface Unamended {
   /** Of each payment over the period. */
   readonly components: readonly { readonly component: string; readonly payer: string; readonly payee: string; readonly currency: string; readonly amount: string }[];
   readonly ratio: string | null;
+  readonly machines: { readonly installed: string | null; readonly seen: string | null; readonly machineHours: number; readonly availability: string | null };
 }
 
 /** An unsigned draft. Plain JSON: every figure is text or a whole number. docs/leases.md describes the fields. */
@@ -81,7 +84,7 @@ export function draftStatement(input: StatementInput) {
     period: { name: input.period, from: iso(first?.fromMs ?? 0), to: iso(last?.toMs ?? 0), timezone: lease.timezone, days: days.length },
     contracted: parts.map((part, index) => `${index === 0 ? '' : `from ${partDate(part)} `}${rateText(part.terms.lease.contracted)}`).join(', '),
     termsDigest: digestOf(parts.length === 1 ? terms : parts.map((part) => ({ from: partDate(part), terms: part.terms }))),
-    inventoryDigest: input.inventoryDigest,
+    inventory: versionsShown(input.inventory),
     terms: parts.length === 1 ? leaseSentences(terms) : parts.flatMap((part) => [`From ${partDate(part)}:`, ...leaseSentences(part.terms)]),
     contract: terms,
     parts: parts.length === 1 ? [] : parts.map((part) => ({ from: partDate(part), termsDigest: digestOf(part.terms), contract: part.terms })),
@@ -108,11 +111,16 @@ export function draftStatement(input: StatementInput) {
     downtime: down.list.map(({ fromMs, toMs, observed, stated }) => ({ from: iso(fromMs), to: iso(toMs), observed, stated })),
     unlisted: machines.unlisted.map(({ worker, from, to, delivered }) => ({ worker, from, to, delivered: quantity(delivered) })),
     silent: machines.silent.map(({ serial, worker }) => ({ serial, worker })),
-    completeness: [...completeness(valued.days), ...answerNotes(days), ...machineNotes(machines), ...down.notes, ...input.notes],
+    completeness: [...completeness(valued.days, days, machines), ...down.notes, ...input.notes],
   };
 }
 
 export type StatementDraft = ReturnType<typeof draftStatement>;
+
+/** From when each version holds, and when that was put on record; null where it never was. */
+export function versionsShown(pieces: readonly InventoryPiece[]) {
+  return pieces.map(({ fromMs, recordedMs, digest }) => ({ from: iso(fromMs), recorded: recordedMs === undefined ? null : iso(recordedMs), digest }));
+}
 
 function rolesOf(lease: LeaseTerms['lease'], id: string): string[] {
   return (['lessor', 'lessee', 'performer', 'residual'] as const).filter((role) => lease[role] === id);
@@ -209,11 +217,6 @@ function sharesOf(counts: ReadonlyMap<number, number>): number {
 
 const NO_ANSWERS: Answers = { forwarded: 0, accepted: 0, rejected: 0, unanswered: 0 };
 
-function answersOf(days: readonly LeaseDay[]): Answers {
-  const sum = (key: keyof Answers): number => days.reduce((n, { answers }) => n + (answers?.[key] ?? 0), 0);
-  return { forwarded: sum('forwarded'), accepted: sum('accepted'), rejected: sum('rejected'), unanswered: sum('unanswered') };
-}
-
 /** Machine-hours that were observed and not excused, and the part of them in which half of the plate was reached. */
 function availabilityOf(days: readonly MachineDay[]) {
   const [slots, available] = [days.reduce((n, day) => n + day.slots, 0), days.reduce((n, day) => n + day.available, 0)];
@@ -287,34 +290,4 @@ function componentsOf(lines: readonly Line[]) {
     quantity: decimalText(sum, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES), unit: line.unit, unitPrice: line.unitPrice,
     currency: line.currency, amount: minorText(amount, placesOf(line.currency)),
   }));
-}
-
-function answerNotes(days: readonly LeaseDay[]): string[] {
-  const { forwarded, accepted, rejected, unanswered } = answersOf(days);
-  const left = forwarded - accepted - rejected - unanswered;
-  return [left === 0 ? 'Every forwarded share is accepted, rejected or unanswered.' : `Of the forwarded shares ${left} have no answer on record, not even that none came.`];
-}
-
-/** What the inventory and the names that worked say of each other. */
-function machineNotes({ unlisted, silent }: Machines): string[] {
-  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
-  return [
-    ...(unlisted.length === 0 ? [] : [`Worked under the lease and in no row of the inventory: ${some(unlisted.map(({ worker }) => worker))}.`]),
-    ...(silent.length === 0 ? [] : [`Installed, and their names found no share: ${some(silent.map(({ serial, worker }) => `${serial} (${worker})`))}.`]),
-  ];
-}
-
-/** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */
-const GAP_MIN_MS = 10_000;
-
-function completeness(days: readonly DayQuantities[]): string[] {
-  const gaps = days.filter(({ fromMs, toMs, observedMs }) => toMs - fromMs - observedMs >= GAP_MIN_MS);
-  const list = gaps.map(({ date, fromMs, toMs, observedMs }) => `${date} (${((toMs - fromMs - observedMs) / 3_600_000).toFixed(2)} h)`);
-  const excused = days.filter(({ unmeasuredMs }) => unmeasuredMs > 0).map(({ date, unmeasuredMs }) => `${date} (${(unmeasuredMs / 3_600_000).toFixed(2)} h)`);
-  const unjournaled = total(days.map((day) => day.losses.unjournaled));
-  return [
-    gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
-    ...(excused.length === 0 ? [] : [`Excused as unmeasured, and so not owed: ${excused.join(', ')}.`]),
-    unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${quantity(unjournaled)} TH·day went unjournaled.`,
-  ];
 }

@@ -3,8 +3,9 @@ import { localDays, midnightMs } from '../../config/calendar.ts';
 import type { Book } from '../reader.ts';
 import type { Earning } from './earnings.ts';
 import { decimal } from './exact.ts';
-import { excusedIn } from './draft.ts';
+import { excusedIn, rowsUnder } from './draft.ts';
 import { gatherLease } from './gathered.ts';
+import type { ProvenInventory } from './inventory-proof.ts';
 import { draftStatement, type StatementDraft } from './statement.ts';
 import { isSignedBy, keyProblem, type PublicKeyRecord } from './keys.ts';
 import { partsOf } from './situation.ts';
@@ -71,26 +72,30 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
 /**
  * Measures and values the statement's days again from a ledger, by the contract that stands in the statement itself, and
  * compares every figure of every day and line. `audit` proves the ledger against the journals.
+ *
+ * @param inventory The rows it rests on; `unknown`: what machines are is not looked at.
  */
-export async function verifyFigures({ statement }: IssuedStatement, book: Book, source: 'ledger' | 'journals' = 'ledger'): Promise<Finding[]> {
+export async function verifyFigures({ statement }: IssuedStatement, book: Book, source: 'ledger' | 'journals' = 'ledger', inventory: ProvenInventory['rows'] = 'unknown'): Promise<Finding[]> {
   const { contract, period } = statement;
   const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
   const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
   const parts = partsOf(statement.parts.length === 0 ? [{ fromMs: 0, terms: contract }] : statement.parts.map((part) => ({ fromMs: midnightMs(part.from, period.timezone), terms: part.contract })), days);
   const excused = excusedIn(parts, stated);
-  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: undefined, earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
+  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: inventory === 'unknown' ? undefined : inventory && rowsUnder(inventory, parts), earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
   const fresh = draftStatement({
-    terms: contract, parts, period: period.name, gathered, stated, excused, inventoryDigest: statement.inventoryDigest, carriedIn: decimal(statement.carriedIn),
+    terms: contract, parts, period: period.name, gathered, stated, excused, inventory: [], carriedIn: decimal(statement.carriedIn),
     prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), adjustments: statement.adjustments, payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
   });
+  const known = inventory !== 'unknown';
   const unlike = [
-    ...fresh.days.filter((day, index) => figures(day) !== figures(statement.days[index])).map(({ date }) => date),
+    ...fresh.days.filter((day, index) => figures(day, known) !== figures(statement.days[index], known)).map(({ date }) => date),
     ...fresh.earnings.filter((earning, index) => digestOf(earning) !== digestOf(statement.earnings[index])).map(({ payoutId }) => `payout ${payoutId}`),
     ...fresh.balance.filter((row, index) => digestOf(row) !== digestOf(statement.balance[index])).map(({ currency }) => `the balance in ${currency}`),
     ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
     ...(statement.lines.length > fresh.lines.length ? ['lines that no payment gives'] : []),
+    ...(known ? ON_MACHINES.filter((key) => digestOf(fresh[key]) !== digestOf(statement[key])) : []),
     ...SUMMED.filter((key) => digestOf(fresh[key]) !== digestOf(statement[key])),
-    ...(figures(fresh.total) === figures(statement.total) ? [] : ['total']),
+    ...(figures(fresh.total, known) === figures(statement.total, known) ? [] : ['total']),
   ];
   if (unlike.length > 0) return [{ ok: false, sentence: `The ${source === 'ledger' ? 'ledger says' : 'journals say'} otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
   const figuresText = `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines`;
@@ -107,7 +112,11 @@ function importedAs(row: StatementDraft['earnings'][number]): Earning {
 /** What follows from days and lines. */
 const SUMMED = ['netDue', 'components', 'service', 'losses', 'value', 'entries', 'carriedOut', 'termsDigest', 'terms', 'contracted', 'contract', 'parts'] as const satisfies readonly (keyof StatementDraft)[];
 
-/** What the ledger alone decides of a day; what machines are comes from the inventory, whose digest the statement has. */
-function figures(day: StatementDraft['days'][number] | StatementDraft['total'] | undefined): string {
-  return day === undefined ? '' : digestOf({ ...day, installed: null, seen: null, machineHours: null, availability: null });
+/** What follows from the ledger and the inventory. */
+const ON_MACHINES = ['downtime', 'unlisted', 'silent'] as const satisfies readonly (keyof StatementDraft)[];
+
+/** What the ledger decides of a day; what machines are only where the inventory is known. */
+function figures(day: StatementDraft['days'][number] | StatementDraft['total'] | undefined, known: boolean): string {
+  if (day === undefined) return '';
+  return digestOf(known ? day : { ...day, installed: null, seen: null, machineHours: null, availability: null });
 }

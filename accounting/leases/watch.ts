@@ -268,7 +268,7 @@ export class LeaseWatch {
   readonly #leases: ReadonlyMap<string, WatchedLease>;
   readonly #observed = new Observed(KEPT_HOURS);
   readonly #months = new MonthStarts();
-  readonly #inventory: readonly InventoryRow[] | undefined;
+  #inventory: readonly InventoryRow[] | undefined;
   readonly #shared: boolean;
   #events: readonly LeaseEvent[] = [];
 
@@ -278,6 +278,11 @@ export class LeaseWatch {
     this.#leases = new Map(leases.map((terms) => [terms.id, new WatchedLease(terms, budget)]));
     this.#inventory = inventory;
     this.#shared = shared;
+  }
+
+  /** The inventory is another one now. */
+  installed(rows: readonly InventoryRow[]): void {
+    this.#inventory = rows;
   }
 
   /** What was stated so far, of all leases. */

@@ -227,24 +227,25 @@ export interface LeaseTermsFact {
   readonly atMs: number;
 }
 
-/** What a lease's event is: time that is not owed, the end before the term's, terms that take the place of others. */
-export const LEASE_EVENTS = ['curtailment', 'suspension', 'termination', 'amendment'] as const;
+/** What a lease's event is: time that is not owed, the end before the term's, terms that take the place of others, an inventory that does. */
+export const LEASE_EVENTS = ['curtailment', 'suspension', 'termination', 'amendment', 'inventory'] as const;
 export type LeaseEventKind = (typeof LEASE_EVENTS)[number];
 
-/** Something that was stated of a lease. With effect before `atMs` it is an amendment of the past. Only commands write it. */
+/** Something that was stated of a lease, or an inventory that was found. With effect before `atMs` it is an amendment of the past. Only accounting writes it. */
 export interface LeaseEventFact {
   readonly type: 'lease-event';
+  /** '' for an inventory that holds for all leases. */
   readonly lease: string;
   readonly event: LeaseEventKind;
-  /** When it takes effect, [from, to); a termination and an amendment have no end: there `toMs` equals `fromMs`. */
+  /** When it takes effect, [from, to); a termination, an amendment and an inventory have no end: there `toMs` equals `fromMs`. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** A party of the lease. */
+  /** A party of the lease; '' for what an instance found. */
   readonly by: string;
   readonly reason: string;
   /** Name and SHA-256 of a document; '' without one. */
   readonly document: string;
-  /** Of an amendment: canonical JSON of the terms from then on; else ''. */
+  /** Of an amendment: canonical JSON of the terms from then on; of an inventory: SHA-256 of its file, hex; else ''. */
   readonly terms: string;
   readonly atMs: number;
 }

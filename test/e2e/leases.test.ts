@@ -1,8 +1,11 @@
 /** A lease in the real product: its machines stay measurable, silence is noticed, a curtailment stated beside the running instance is known at once. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { audit } from '../../accounting/audit.ts';
+import { foundLast } from '../../accounting/leases/inventories.ts';
+import { leaseHistory } from '../../accounting/leases/history.ts';
 import { realWorld } from '../../config/world.ts';
 import { run, type Run } from '../cli/cli-fixture.ts';
 import { Fleet } from '../rig/fleet.ts';
@@ -43,10 +46,14 @@ const stateOf = async (product: Product): Promise<string | undefined> => {
 };
 
 describe('a lease', () => {
-  it('is ok, dark when its machines fall silent, curtailed when that is stated; its work is under it in the ledger, and audited', async () => {
+  it('is ok with what its inventory says on record, dark when its machines fall silent, curtailed when that is stated; its work is under it in the ledger, and audited', async () => {
     const pool = await SimulatedPool.listen({ world: realWorld, seed: 8, difficulty: powerOfTwoText(-14) });
     stops.push(() => pool.stop());
-    const product = await startProduct({ yaml: YAML(pool.url) });
+    const folder = mkdtempSync(join(tmpdir(), 'wb-lease-'));
+    stops.push(() => rmSync(folder, { recursive: true }));
+    const inventory = join(folder, 'inventory.csv');
+    writeFileSync(inventory, 'serial,mac,worker,site,model,nameplate_th,watts,owner,status,from,to\nS1,,acme.1,north,m,0.00000001,1,,,2026-01-01,\nS2,,acme.2,north,m,0.00000001,1,,,2026-01-01,\n');
+    const product = await startProduct({ yaml: `${YAML(pool.url)}inventory: ${inventory}\n` });
     stops.push(() => discard(product.dataDir));
     stops.push(() => product.supervisor.stop());
     const members = ['acme.1', 'acme.2', 'other.1'].map((user) => ({ port: product.port('north'), user, hashesPerSecond: 10_000, ...(user === 'acme.2' ? { password: 'd=0.01' } : {}) }));
@@ -62,6 +69,9 @@ describe('a lease', () => {
     const now = JSON.parse((await command(product, 'lease', 'now', '--json')).out) as { leases: { lease: string; windows: { rate: number }[] }[] };
     expect(now.leases).toMatchObject([{ lease: 'lb', contracted: 20_000, owed: 20_000, windows: [{ window: '5m' }, { window: '1h' }, { window: '24h' }, { window: 'period' }] }]);
     expect(now.leases[0]?.windows[0]?.rate).toBeGreaterThan(5000);
+    expect(JSON.parse((await run(['lease', 'now', '--data', product.dataDir, '--json'])).out)).toMatchObject({ leases: [{ installed: 20_000 }] });
+    const found = foundLast(leaseHistory(product.dataDir));
+    expect(readFileSync(join(product.dataDir, 'inventory', `${found}.csv`), 'utf8')).toBe(readFileSync(inventory, 'utf8'));
     // Without the configuration the instance itself is asked.
     expect((await run(['lease', 'now', '--data', product.dataDir])).out).toMatch(/^lb +ok +20/m);
     expect(await run(['lease', 'now', 'lc', '--data', product.dataDir])).toMatchObject({ code: 1, err: 'The instance watches no lease "lc": there is lb.\n' });

@@ -54,7 +54,7 @@ describe('a statement on paper', () => {
     const stretches = Array.from({ length: 40 }, (_, index) => ({ from, to: `2026-11-${String(6 + (index % 20)).padStart(2, '0')}T00:00:00.000Z`, observed: `${index} names found no share: ${name.slice(0, 120)}.`, stated: index % 2 === 0 ? '' : 'suspended, by NFX Operations Inc: works on the transformer' }));
     const lines = Array.from({ length: 60 }, (_, index) => ({ line: `2026-11-${index} fixed nfx acme USD`, currency: 'USD', old: '525.00', new: '350.00', difference: '-175.00' }));
     const amendments = [{ event: 'curtailment' as const, from, to: from, by: 'nfx', reason: 'told late', document: '', recorded: '2026-12-05T00:00:00.000Z', signed: false }];
-    const full = { ...corrected, downtime: stretches, amendments, unamended: { termsDigest: '', netDue: corrected.netDue, components: [], ratio: null }, completeness: [...corrected.completeness, ...Array.from({ length: 6 }, () => name.slice(0, 200))] };
+    const full = { ...corrected, downtime: stretches, amendments, unamended: { termsDigest: '', netDue: corrected.netDue, components: [], ratio: null, machines: { installed: null, seen: null, machineHours: 0, availability: null } }, completeness: [...corrected.completeness, ...Array.from({ length: 6 }, () => name.slice(0, 200))] };
     const pdf = await statementPdf(full, { digest: 'd'.repeat(64), key: 'k'.repeat(16), issuedAt: new Date(CORRECTED_MS).toISOString(), correction: { of: 'acme-leaseback-2026-11/0', reason: 'told late', lines } });
     expect(pagesOf(pdf)).toBe(3);
   });

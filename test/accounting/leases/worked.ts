@@ -50,5 +50,5 @@ export async function workedDraft(config: Config, dataDir: string, stated: reado
   const excused = excusedBy(terms.lease, stated);
   const gathered = await gatherLease(book, terms.id, { days, timezone: ZONE, excused, inventory: rows, earnings: [], readings: [] });
   book.close();
-  return draftStatement({ terms, period: '2026-11', gathered, stated, excused, inventoryDigest: '', carriedIn: ZERO, prices: [], opening: [], adjustments: [], payments: [], notes: [] });
+  return draftStatement({ terms, period: '2026-11', gathered, stated, excused, inventory: [], carriedIn: ZERO, prices: [], opening: [], adjustments: [], payments: [], notes: [] });
 }

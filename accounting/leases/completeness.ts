@@ -1,0 +1,36 @@
+/** The completeness box of a statement: what the days, the pools' answers and the inventory leave open, in sentences. */
+import { decimalText, total } from './exact.ts';
+import type { Machines } from './machines.ts';
+import { answersOf, type DayQuantities, type LeaseDay } from './quantities.ts';
+
+function answerNotes(days: readonly LeaseDay[]): string[] {
+  const { forwarded, accepted, rejected, unanswered } = answersOf(days);
+  const left = forwarded - accepted - rejected - unanswered;
+  return [left === 0 ? 'Every forwarded share is accepted, rejected or unanswered.' : `Of the forwarded shares ${left} have no answer on record, not even that none came.`];
+}
+
+/** What the inventory and the names that worked say of each other. */
+function machineNotes({ unlisted, silent }: Machines): string[] {
+  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+  return [
+    ...(unlisted.length === 0 ? [] : [`Worked under the lease and in no row of the inventory: ${some(unlisted.map(({ worker }) => worker))}.`]),
+    ...(silent.length === 0 ? [] : [`Installed, and their names found no share: ${some(silent.map(({ serial, worker }) => `${serial} (${worker})`))}.`]),
+  ];
+}
+
+/** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */
+const GAP_MIN_MS = 10_000;
+
+/** @param measured The same days as the ledger has them. */
+export function completeness(days: readonly DayQuantities[], measured: readonly LeaseDay[], machines: Machines): string[] {
+  const gaps = days.filter(({ fromMs, toMs, observedMs }) => toMs - fromMs - observedMs >= GAP_MIN_MS);
+  const list = gaps.map(({ date, fromMs, toMs, observedMs }) => `${date} (${((toMs - fromMs - observedMs) / 3_600_000).toFixed(2)} h)`);
+  const excused = days.filter(({ unmeasuredMs }) => unmeasuredMs > 0).map(({ date, unmeasuredMs }) => `${date} (${(unmeasuredMs / 3_600_000).toFixed(2)} h)`);
+  const unjournaled = total(days.map((day) => day.losses.unjournaled));
+  return [
+    gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
+    ...(excused.length === 0 ? [] : [`Excused as unmeasured, and so not owed: ${excused.join(', ')}.`]),
+    unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${decimalText(unjournaled, 6)} TH·day went unjournaled.`,
+    ...answerNotes(measured), ...machineNotes(machines),
+  ];
+}
