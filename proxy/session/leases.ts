@@ -3,7 +3,7 @@ import { readHostPort } from '../../config/fields.ts';
 import type { LeaseKind } from '../../config/leases.ts';
 import { type AddressRange, overlap, readRange } from '../../config/networks.ts';
 import type { LeaseTermsFact } from './facts.ts';
-import { globMatches } from './routes.ts';
+import { workerMatches } from './routes.ts';
 
 /** What of a lease's journaled terms decides which shares are its own. */
 export type LeaseClaim = Pick<LeaseTermsFact, 'lease' | 'kind' | 'workers' | 'sites' | 'from' | 'timezone' | 'fromMs' | 'toMs' | 'atMs'>;
@@ -95,7 +95,7 @@ function claimedAt(leases: readonly (readonly Version[])[], ours: (version: Vers
 }
 
 function claims({ workers, sites, from, ranges }: Version, worker: string, site: string, address: AddressRange | undefined): boolean {
-  if (workers.length > 0 && !workers.some((glob) => globMatches(glob, worker))) return false;
+  if (workers.length > 0 && !workers.some((glob) => workerMatches(glob, worker))) return false;
   if (sites.length > 0 && !sites.includes(site)) return false;
   return from.length === 0 || (address !== undefined && ranges.some((range) => overlap(range, address)));
 }

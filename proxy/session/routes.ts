@@ -62,6 +62,19 @@ export function globMatches(glob: string, text: string): boolean {
   return at === glob.length;
 }
 
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+/** Whether a glob matches a worker name as it was sent, or as its owner typed it: some firmware percent-encodes that. */
+export function workerMatches(glob: string, worker: string): boolean {
+  return globMatches(glob, worker) || (worker.includes('%') && globMatches(glob, decoded(worker)));
+}
+
 /** The configured routes, in order. */
 export function compileRoutes(routes: Config['routes']): Route[] {
   return routes.map(({ match, lessee, pools }, index) => {
@@ -82,7 +95,7 @@ function takes(route: Route, { site, listener, userAgent, leases }: Traveller, w
   if (route.site !== undefined && route.site !== site) return false;
   if (route.listener !== undefined && route.listener !== listener) return false;
   if (route.lease !== undefined && !leases.includes(route.lease)) return false;
-  if (route.worker !== undefined && !globMatches(route.worker, worker)) return false;
+  if (route.worker !== undefined && !workerMatches(route.worker, worker)) return false;
   return route.userAgent === undefined || globMatches(route.userAgent, userAgent);
 }
 

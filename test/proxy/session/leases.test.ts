@@ -21,6 +21,7 @@ describe('a share', () => {
     const book = bookOf(claim({}));
     expect([999, 1000, 1999, 2000].map((at) => leasesOf(book, 'acme.1', 'north', '10.0.0.1:1', at))).toEqual([[], ['a'], ['a'], []]);
     expect(leasesOf(book, 'globex.1', 'north', '10.0.0.1:1', 1500)).toEqual([]);
+    expect(leasesOf(book, 'acme%2E1', 'north', '10.0.0.1:1', 1500)).toEqual(['a']);
   });
 
   it('is under a leaseback and a hosting contract at once, under two of a kind never', () => {

@@ -67,6 +67,19 @@ routes: ${yaml}`).routes);
     expect(findRoute(taken.slice(0, 1), north, 'acme.1')).toBeUndefined();
   });
 
+  it.each([
+    ['acme%2Er1', 0],
+    ['acme.r%201', 0],
+    ['%61cme.r1', 0],
+    ['acme%252Er1', undefined],
+    ['acme%2', undefined],
+    ['50%.r1', 1],
+    ['b%2Ec', 2],
+  ])('match the name %s also as its owner typed it', (worker, index) => {
+    const taken = routes('[ { match: { worker: "acme.*" }, pools: [ a ] }, { match: { worker: "50%.*" }, pools: [ b ] }, { match: { worker: "b%2E*" }, pools: [ c ] } ]');
+    expect(findRoute(taken, north, worker)?.index).toBe(index);
+  });
+
   it('have an order of failover for each part of a split: its own pools, those of the other parts, and what stands behind', () => {
     const [route] = routes('[ { pools: [ [ { pool: a, weight: 65 }, { pool: b, weight: 35 } ], c ] } ]');
     expect(route).toMatchObject({ pools: ['a', 'b', 'c'], parts: [{ weight: 65, pools: ['a'] }, { weight: 35, pools: ['b'] }], orders: [['a', 'b', 'c'], ['b', 'a', 'c']] });
