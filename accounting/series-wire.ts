@@ -76,9 +76,15 @@ export class SeriesReceiver {
       // Two requests under way at once are both answered with what was unknown then.
       const all = names.length === 0 && book === this.#book ? this.#names[name] : [...this.#names[name].slice(0, from), ...names];
       this.#names[name] = all;
-      return [name, all.map((group, i) => [...group, ...columns.map((column) => column[i])])] as const;
+      return [name, all.map((group, i) => rowOf(group, columns, i))] as const;
     });
     this.#book = book;
     return Object.fromEntries(series) as unknown as LedgerSeries; // As `pack` took it apart.
   }
+}
+
+function rowOf(group: readonly Name[], columns: PackedSeries['tables']['delivered']['columns'], place: number): (Name | Figure)[] {
+  const row: (Name | Figure)[] = group.slice();
+  for (const column of columns) row.push(column[place]!);
+  return row;
 }

@@ -33,7 +33,7 @@ export class Exposition {
     for (const entry of CATALOGUE as readonly MetricEntry[]) {
       const samples = this.#samples.get(entry.name as MetricName);
       if (samples === undefined) continue;
-      lines.set(entry.name, Buffer.from(await texts.lines(entry, samples)));
+      lines.set(entry.name, await texts.lines(entry, samples));
       since += samples.length;
       if (since < SAMPLES_AT_ONCE) continue;
       since = 0;

@@ -49,14 +49,16 @@ export type Frame = readonly string[];
 
 interface Series {
   readonly sample: Sample;
-  /** Up to its value. */
+  /** Up to its value; `bytes` in UTF-8. */
   readonly text: string;
+  readonly bytes: number;
 }
 
 export class SeriesTexts {
   readonly #frames = new Map<ContentType, Frame>();
   /** By metric, in the order of the last scrape; holds as many as the largest scrape had. */
   readonly #known = new Map<string, readonly Series[]>();
+  readonly #lines = new Map<string, Lines>();
 
   /** A scrape without samples is the frame of every scrape. */
   async frame(type: ContentType): Promise<Frame> {
@@ -69,11 +71,12 @@ export class SeriesTexts {
   }
 
   /** The lines of a metric's samples, which are the same in both formats; each ends with a newline. */
-  async lines(entry: MetricEntry, samples: readonly Sample[]): Promise<string> {
+  async lines(entry: MetricEntry, samples: readonly Sample[]): Promise<Uint8Array> {
     const series = await this.#series(entry, samples);
-    let lines = '';
-    for (let i = 0; i < samples.length; i += 1) lines += `${series[i]!.text}${valueText(samples[i]!.value)}\n`;
-    return lines;
+    const before = this.#lines.get(entry.name);
+    const lines = (before?.series === series ? patched(before, samples) : undefined) ?? written(series, samples);
+    this.#lines.set(entry.name, lines);
+    return lines.bytes;
   }
 
   async #series(entry: MetricEntry, samples: readonly Sample[]): Promise<readonly Series[]> {
@@ -82,13 +85,55 @@ export class SeriesTexts {
     if (fresh.length === 0) return known;
     const text = await writtenByClient([new Family(entry, fresh.map((sample) => ({ ...sample, value: 0 })))], Registry.PROMETHEUS_CONTENT_TYPE);
     const texts = text.split('\n').slice(HEAD_LINES).values();
-    const series = samples.map((sample, i) => (isSeriesOf(known[i], sample) ? known[i]! : { sample, text: texts.next().value!.slice(0, -'0'.length) }));
+    const series = samples.map((sample, i) => (isSeriesOf(known[i], sample) ? known[i]! : seriesOf(sample, texts.next().value!)));
     this.#known.set(entry.name, [...series, ...known.slice(series.length)]);
     return series;
   }
 }
+
+/** What was written of a metric, and where each value stands in it. Never changed: it may still be on its way. */
+interface Lines {
+  readonly series: readonly Series[];
+  readonly bytes: Buffer;
+  readonly values: readonly string[];
+  readonly places: readonly number[];
+}
+
+function written(series: readonly Series[], samples: readonly Sample[]): Lines {
+  const values = samples.map(({ value }) => valueText(value));
+  const places: number[] = [];
+  let text = '';
+  let length = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    text += `${series[i]!.text}${values[i]!}\n`;
+    places.push(length + series[i]!.bytes);
+    length += series[i]!.bytes + values[i]!.length + 1;
+  }
+  return { series, bytes: Buffer.from(text), values, places };
+}
+
+/** The same lines with other values; undefined where one is longer or shorter than before. Counters seldom are. */
+function patched(before: Lines, samples: readonly Sample[]): Lines | undefined {
+  if (before.values.length !== samples.length) return undefined;
+  const bytes = Buffer.from(before.bytes);
+  const values = before.values.slice();
+  for (let i = 0; i < samples.length; i += 1) {
+    const value = valueText(samples[i]!.value);
+    if (value === values[i]) continue;
+    if (value.length !== values[i]!.length) return undefined;
+    bytes.write(value, before.places[i]!, 'latin1');
+    values[i] = value;
+  }
+  return { ...before, bytes, values };
+}
+
 /** HELP and TYPE. */
 const HEAD_LINES = 2;
+
+function seriesOf(sample: Sample, line: string): Series {
+  const text = line.slice(0, -'0'.length);
+  return { sample, text, bytes: Buffer.byteLength(text) };
+}
 
 function isSeriesOf(known: Series | undefined, { sharedLabels, labels, metricName }: Sample): boolean {
   if (known === undefined || known.sample.metricName !== metricName || known.sample.labels?.le !== labels?.le) return false;
