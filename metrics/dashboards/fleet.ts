@@ -23,6 +23,7 @@ export function fleet(): DashboardBuilder {
   addRejects(dashboard);
   addPools(dashboard);
   addLinks(dashboard);
+  addSplits(dashboard);
   return dashboard;
 }
 
@@ -232,5 +233,43 @@ function addLinks(dashboard: DashboardBuilder): void {
       width: 12,
       min: 0,
       queries: [{ expr: 'sum by (direction) (rate(weighbridge_messages_total[5m]))', legend: '{{direction}}' }],
+    }));
+}
+
+/** By instance, because each host keeps its own splits. */
+function addSplits(dashboard: DashboardBuilder): void {
+  const by = 'by (instance, route, pool)';
+  const of = (metric: string): string => `sum ${by} (${metric}{${POOL}})`;
+  dashboard
+    .withRow(new RowBuilder('Splits'))
+    .withPanel(series({
+      title: 'Delivered against target',
+      description: 'For each part of a split route, named by its first pool, what it has of the delivered work since the split began, and what it is to have by its weight. The lines meet within an hour or two; a gap that stays after an outage is work that was forgiven: see "Debts of splits". The route is its place in the configuration, from 0.',
+      unit: UNIT.ratio,
+      width: 8,
+      min: 0,
+      max: 1,
+      queries: [
+        { expr: of('weighbridge_split_actual_ratio'), legend: '{{instance}} route {{route}} {{pool}}' },
+        { expr: of('weighbridge_split_target_ratio'), legend: '{{instance}} route {{route}} {{pool}} target' },
+      ],
+    }))
+    .withPanel(series({
+      title: 'Debts of splits',
+      description: 'Part of the delivered work that a part of a split has yet to get (above zero) or has had too much, and what it missed beyond `failover.splitDebtMax` and will not get. Owed after an outage: machines move until it is made good. Forgiven: settle it in another way, by `weighbridge ledger --by pool`.',
+      unit: UNIT.ratio,
+      width: 8,
+      queries: [
+        { expr: `${of('weighbridge_split_target_ratio')} - ${of('weighbridge_split_forgiven_ratio')} - ${of('weighbridge_split_actual_ratio')}`, legend: '{{instance}} route {{route}} {{pool}} owed' },
+        { expr: of('weighbridge_split_forgiven_ratio'), legend: '{{instance}} route {{route}} {{pool}} forgiven' },
+      ],
+    }))
+    .withPanel(series({
+      title: 'Moves of splits',
+      description: 'Machines an hour that were moved to keep a split. Two a machine and day are usual; many more for long means that parts come and go: see "Links by state", or machines that are too few or too unequal for these weights.',
+      unit: UNIT.count,
+      width: 8,
+      min: 0,
+      queries: [{ expr: 'sum by (instance, route) (increase(weighbridge_split_moves_total[1h]))', legend: '{{instance}} route {{route}}' }],
     }));
 }

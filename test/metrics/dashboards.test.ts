@@ -50,10 +50,6 @@ const NOT_SHOWN = new Set([
   'weighbridge_ledger_unjournaled_shares', // Follows the counter that is shown.
   'weighbridge_journal_lag_bytes', // Says the same as the seconds that are shown.
   'weighbridge_redis_lag_rows',
-  'weighbridge_split_target_ratio', // Only where a route is split, which no farm need have: `status` shows it.
-  'weighbridge_split_actual_ratio',
-  'weighbridge_split_forgiven_ratio',
-  'weighbridge_split_moves_total',
   'weighbridge_pool_names_refused_total', // Only with identity: passthrough, and the log names them.
   'weighbridge_further_planes', // Of few farms only; the links themselves are shown.
   'weighbridge_site_power_watts', // Its cost is shown.

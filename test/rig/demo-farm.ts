@@ -20,7 +20,7 @@ const DARK_AFTER_MS = 40_000;
 
 interface Group {
   readonly site: string;
-  readonly lessee: string;
+  readonly lessee: keyof Parts;
   readonly count: number;
 }
 
@@ -32,19 +32,24 @@ const GROUPS: readonly Group[] = [
   { site: 'south', lessee: 'cobalt', count: 12 },
 ];
 
-/** The pool each lessee's machines work for while both live. */
-export const PREFERRED_POOL: Readonly<Record<string, 'main' | 'backup'>> = { acme: 'main', borealis: 'main', cobalt: 'backup' };
+/** How many hundredths of each lessee's work a pool is to have while both live. */
+type Parts = Readonly<Record<'acme' | 'borealis' | 'cobalt', { readonly main: number; readonly backup: number }>>;
+const WHOLE: Parts = { acme: { main: 100, backup: 0 }, borealis: { main: 100, backup: 0 }, cobalt: { main: 0, backup: 100 } };
+const SPLIT: Parts = { ...WHOLE, borealis: { main: 65, backup: 35 } };
 
 /** One machine of the demo and where it belongs. */
 export interface DemoMachine {
   readonly site: string;
-  readonly lessee: string;
+  readonly lessee: keyof Parts;
   readonly member: FleetMember;
 }
 
 /** Where the demo is part of more than itself. */
 export interface DemoSurroundings {
-  /** `host:port` of /metrics; port 9280 of this computer, or any free one, where it is left out. */
+  /**
+   * `host:port` of /metrics, for dashboards: one route is a split then, which a dozen machines take longer to meet than anyone looks
+   * at a terminal. Left out: no split, and port 9280 of this computer, or any free one.
+   */
   readonly http?: string | undefined;
   /** A Redis to publish the ledger to. */
   readonly redis?: string | undefined;
@@ -53,6 +58,7 @@ export interface DemoSurroundings {
 export interface DemoFarm {
   readonly machines: readonly DemoMachine[];
   readonly pools: { readonly main: SimulatedPool; readonly backup: SimulatedPool };
+  readonly parts: Parts;
   /** The configuration file's text, and that of the inventory it names. */
   readonly yaml: string;
   readonly inventory: string;
@@ -76,8 +82,9 @@ export async function composeFarm(world: World, dataDir: string, surroundings: D
       member: special(member, darkUser, badUser),
     })),
   );
-  const yaml = `${configuration(dataDir, http, ports)}${sharedLedger(surroundings.redis)}${demoLeases(machines, world.wallMs())}`;
-  return { machines, pools: { main, backup }, yaml, inventory: demoInventory(machines, world.wallMs()), darkUser, badUser, darkAfterMs: DARK_AFTER_MS };
+  const parts = surroundings.http === undefined ? WHOLE : SPLIT;
+  const yaml = `${configuration(dataDir, http, ports, parts)}${sharedLedger(surroundings.redis)}${demoLeases(machines, world.wallMs())}`;
+  return { machines, pools: { main, backup }, parts, yaml, inventory: demoInventory(machines, world.wallMs()), darkUser, badUser, darkAfterMs: DARK_AFTER_MS };
 }
 
 function special(member: FleetMember, darkUser: string, badUser: string): FleetMember {
@@ -85,7 +92,8 @@ function special(member: FleetMember, darkUser: string, badUser: string): FleetM
   return member.user === badUser ? { ...member, badEvery: 3 } : member;
 }
 
-function configuration(dataDir: string, http: string, ports: Readonly<Record<string, number>>): string {
+function configuration(dataDir: string, http: string, ports: Readonly<Record<string, number>>, { borealis }: Parts): string {
+  const borealisPools = borealis.backup === 0 ? 'main, backup' : `{ pool: main, weight: ${borealis.main} }, { pool: backup, weight: ${borealis.backup} }`;
   return `# Written by the demo. Difficulties are far below 1, so that a simulated machine finds real shares with real hashes.
 data: ${JSON.stringify(dataDir)}
 http: ${JSON.stringify(http)}
@@ -97,7 +105,7 @@ pools:
   backup: { url: "stratum+tcp://127.0.0.1:${ports['backup'] ?? 0}", user: weighbridge.demo, difficulty: "2^${POOL_EXPONENT}" }
 routes:
   - { match: { worker: "acme.*" }, lessee: acme, pools: [ main, backup ] }
-  - { match: { worker: "borealis.*" }, lessee: borealis, pools: [ main, backup ] }
+  - { match: { worker: "borealis.*" }, lessee: borealis, pools: [ ${borealisPools} ] }
   - { match: { worker: "cobalt.*" }, lessee: cobalt, pools: [ backup, main ] }
 difficulty: { start: "2^-23", min: "2^-30", max: "2^${POOL_EXPONENT}", sharesPerMinute: 120 }
 `;
@@ -129,17 +137,16 @@ function probe(port: number): Promise<number> {
 }
 
 /**
- * Mean nominal hash rate of the machines `belongs` picks over a span of the demo's own time, counting each only while
- * it was meant to hash. This is what was set, for comparison; no measured figure is made from it.
+ * Mean nominal hash rate of what belongs to something over a span of the demo's own time, counting each machine with the
+ * `part` of it that does, and only while it was meant to hash. This is what was set, for comparison; no measured figure is made from it.
  */
-export function setRate(farm: DemoFarm, belongs: (machine: DemoMachine) => boolean, fromMs: number, toMs: number): number {
+export function setRate(farm: DemoFarm, part: (machine: DemoMachine) => number, fromMs: number, toMs: number): number {
   const spanMs = toMs - fromMs;
   if (spanMs <= 0) return 0;
   let sum = 0;
   for (const machine of farm.machines) {
-    if (!belongs(machine)) continue;
     const endMs = machine.member.user === farm.darkUser ? Math.min(toMs, farm.darkAfterMs) : toMs;
-    sum += (machine.member.hashesPerSecond * Math.max(0, endMs - fromMs)) / spanMs;
+    sum += (part(machine) * machine.member.hashesPerSecond * Math.max(0, endMs - fromMs)) / spanMs;
   }
   return sum;
 }

@@ -54,21 +54,24 @@ describe('the demo farm', () => {
     expect(Math.max(...rates) / Math.min(...rates)).toBeGreaterThan(4);
     expect(new Set(farm.machines.map(({ member }) => member.user)).size).toBe(40);
     const dark = farm.machines.find(({ member }) => member.user === farm.darkUser)?.member.hashesPerSecond ?? 0;
-    const only = (machine: { readonly member: { readonly user: string } }): boolean => machine.member.user === farm.darkUser;
+    const only = (machine: { readonly member: { readonly user: string } }): number => (machine.member.user === farm.darkUser ? 1 : 0);
     expect(setRate(farm, only, 0, 40_000)).toBeCloseTo(dark);
     expect(setRate(farm, only, 20_000, 60_000)).toBeCloseTo(dark / 2);
     expect(setRate(farm, only, 50_000, 60_000)).toBe(0);
+    expect(setRate(farm, (machine) => only(machine) / 4, 0, 40_000)).toBeCloseTo(dark / 4);
   });
 });
 
 describe('a demo that is part of a stack', () => {
-  it('serves metrics where it is told and publishes under a prefix of its own', async () => {
+  it('serves metrics where it is told, with a split to be seen there, and publishes under a prefix of its own', async () => {
     const farm = await composeFarm(realWorld, '/data/demo', { http: '0.0.0.0:9280', redis: 'redis://redis:6379' });
     await farm.pools.main.stop();
     await farm.pools.backup.stop();
     const { config } = parseConfig(farm.yaml, '/data/demo/demo.yaml', {});
     expect(config?.http).toEqual({ host: '0.0.0.0', port: 9280 });
     expect(config?.redis?.prefix).toBe('demo');
+    expect(config?.routes[1]?.pools).toEqual([{ pool: 'main', weight: 65 }, { pool: 'backup', weight: 35 }]);
+    expect(farm.parts.borealis).toEqual({ main: 65, backup: 35 });
   });
 });
 

@@ -8,7 +8,7 @@ import { realWorld, type World } from '../../config/world.ts';
 import type { AccountantSnapshot, DeliveredTotal } from '../../proxy/net/messages.ts';
 import type { InstanceStatus } from '../../proxy/net/status.ts';
 import { startSupervisor, type Supervisor } from '../../proxy/net/supervisor.ts';
-import { composeFarm, PREFERRED_POOL, setRate, type DemoFarm, type DemoMachine, type DemoSurroundings } from './demo-farm.ts';
+import { composeFarm, setRate, type DemoFarm, type DemoMachine, type DemoSurroundings } from './demo-farm.ts';
 import { RateWindow } from './demo-rates.ts';
 import { drawView, introduction, readings, summaryLine, type DemoView, type RateRow } from './demo-table.ts';
 import { FleetProcess } from './fleet-process.ts';
@@ -166,7 +166,7 @@ class Demo {
   }
 
   #rows(delivered: readonly DeliveredTotal[]): RateRow[] {
-    const row = (what: 'site' | 'lessee' | 'pool', name: string, belongs: (machine: DemoMachine) => boolean): RateRow => {
+    const row = (what: 'site' | 'lessee' | 'pool', name: string, part: (machine: DemoMachine) => number): RateRow => {
       const mine = (total: DeliveredTotal): boolean => total[what] === name;
       const { fromMs, toMs } = this.#rates.span;
       const shares = delivered.filter(mine);
@@ -174,15 +174,15 @@ class Demo {
         what,
         name,
         estimate: this.#rates.rate(mine),
-        set: setRate(this.#farm, belongs, fromMs - this.#startedMs, toMs - this.#startedMs),
+        set: setRate(this.#farm, part, fromMs - this.#startedMs, toMs - this.#startedMs),
         accepted: sum(shares.filter(({ verdict }) => verdict === 'accepted')),
         rejected: sum(shares.filter(({ verdict }) => verdict !== 'accepted' && verdict !== 'courtesy')),
       };
     };
     return [
-      ...['north', 'south'].map((site) => row('site', site, (machine) => machine.site === site)),
-      ...['acme', 'borealis', 'cobalt'].map((lessee) => row('lessee', lessee, (machine) => machine.lessee === lessee)),
-      ...['main', 'backup'].map((pool) => row('pool', pool, (machine) => PREFERRED_POOL[machine.lessee] === pool)),
+      ...['north', 'south'].map((site) => row('site', site, (machine) => (machine.site === site ? 1 : 0))),
+      ...['acme', 'borealis', 'cobalt'].map((lessee) => row('lessee', lessee, (machine) => (machine.lessee === lessee ? 1 : 0))),
+      ...(['main', 'backup'] as const).map((pool) => row('pool', pool, (machine) => this.#farm.parts[machine.lessee][pool] / 100)),
     ];
   }
 }
