@@ -41,9 +41,8 @@ function selected({ text }: ParsedOptions): (machine: { readonly site: string; r
 
 /** Adds what follows from the counts. */
 export function machineRow(machine: LiveMachine): MachineRow {
-  // Without a share the difficulty in force still bounds the rate from above.
-  const counts = machine.accepted.length === 0 ? [[machine.exponent, 0] as const] : machine.accepted;
-  const { rate, low, high } = estimate(counts, machine.windowMs);
+  // The difficulty in force bounds from above what may have been done under it without a share.
+  const { rate, low, high } = estimate([...machine.accepted, [machine.exponent, 0]], machine.windowMs);
   const rejectedTotal = Object.values(machine.rejects).reduce((sum, n) => sum + n, 0);
   const judged = rejectedTotal + machine.acceptedTotal;
   return { ...machine, rate: rate ?? null, rateLow: low ?? null, rateHigh: high ?? null, rejectedTotal, rejectRatio: judged === 0 ? null : rejectedTotal / judged };

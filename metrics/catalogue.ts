@@ -105,7 +105,7 @@ export const CATALOGUE = [
   gauge('weighbridge_lease_delivery_ratio', ['lease', 'window'], 'ratio', 'Delivered over owed work of the window; absent while nothing is owed'),
   gauge('weighbridge_lease_state', ['lease', 'state'], '0 or 1', 'The state a lease is in; low is the finding of the test that stays right however often it is looked at'),
   gauge('weighbridge_lease_last_share_timestamp_seconds', ['lease'], 'seconds since 1970', 'When the last accepted share under the lease came'),
-  gauge('weighbridge_lease_rent_per_day', ['lease', 'component', 'currency'], 'currency units', 'Rent of a day at the present rates and value, before service credits; the statement is what is owed'),
+  gauge('weighbridge_lease_rent_per_day', ['lease', 'component', 'currency'], 'currency units', 'Rent of a day at the present rates and value, before service credits, without metered energy; the statement is what is owed'),
 
   // What pools said of it, never crossed with the above: a pool does not know sites and lessees.
   counter('weighbridge_pool_shares_total', ['pool', 'verdict', 'reason'], 'shares', 'Forwarded shares by the verdict of the pool'),

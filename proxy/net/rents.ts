@@ -70,8 +70,9 @@ function amountOf(rent: RentConfig, { contracted, delivered, valuePerDay }: Rate
   if (perDelivered !== undefined && delivered !== undefined) {
     return { component: 'delivered', currency: perDelivered.currency, perDay: (delivered / HASHES_PER_TERAHASH) * Number(perDelivered.amount) };
   }
-  if (hosting !== undefined && delivered !== undefined) {
-    const joulesPerDay = (delivered / HASHES_PER_TERAHASH) * Number(rent.efficiency ?? 0) * SECONDS_PER_DAY;
+  // What a meter counts is known when its readings are imported, and not before.
+  if (hosting !== undefined && delivered !== undefined && rent.efficiency !== undefined) {
+    const joulesPerDay = (delivered / HASHES_PER_TERAHASH) * Number(rent.efficiency) * SECONDS_PER_DAY;
     return { component: 'hosting', currency: hosting.currency, perDay: (joulesPerDay / JOULES_PER_KILOWATT_HOUR) * Number(hosting.amount) };
   }
   if (revenueShare === undefined || valuePerDay === undefined) return undefined;

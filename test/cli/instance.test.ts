@@ -99,6 +99,9 @@ describe('machines', () => {
     const busy = machineRow({ ...live, accepted: [[16, 100]], acceptedTotal: 90, rejects: { stale: 9, duplicate: 1 } });
     expect(busy.rejectRatio).toBe(0.1);
     expect(busy.rate).toBeCloseTo((100 * 65536 * 2 ** 48) / 65535 / 600, -3);
+    // Raised to 2^16 since: two shares of 2^10 do not say that nothing was done under it.
+    const raised = machineRow({ ...live, exponent: 16, accepted: [[10, 2]] });
+    expect(raised.rateHigh ?? 0).toBeGreaterThan(10 * (machineRow({ ...live, exponent: 10, accepted: [[10, 2]] }).rateHigh ?? Infinity));
     expect(machineRow({ ...live, windowMs: 0 })).toMatchObject({ rate: null, rateLow: null, rateHigh: null });
   });
 
