@@ -4,8 +4,8 @@
  */
 import type { World } from '../../config/world.ts';
 
-/** Commits begin at least so far apart. Without a flush one costs less, and so is the rest. */
-const COMMIT_EVERY_MS = { fsync: 8, os: 2 };
+/** Commits begin at least so far apart. Without a flush nobody expects to wait for one: a turn of the clock is enough. */
+const COMMIT_EVERY_MS = { fsync: 8, os: 1 };
 /** So many facts are a large group: the commit costs little beside what judging them did. */
 const GROUP_FACTS = 64;
 /** A busy process gathers at most this long before a commit begins. */

@@ -97,8 +97,8 @@ async function measureAll(): Promise<Report> {
   const size = quick ? undefined : await measureSize(far);
   await Promise.all([far.stop(), near.stop()]);
   const fold = await measureFold(join(scratch, 'path'));
-  await measureFold(join(scratch, 'open'));
-  const audited = await measureAudit(join(scratch, 'open'));
+  await measureFold(join(scratch, 'upstream'));
+  const audited = await measureAudit(join(scratch, 'upstream'));
   return { machine, disk, kernel, ...paths, upstream, ...size, fold, audit: audited };
 }
 

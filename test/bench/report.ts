@@ -134,8 +134,8 @@ export function page(report: Report): string {
 
 Written by \`npm run bench -- --write docs/performance.md\`. The bare responder is a Node server that parses each line and answers
 true, nothing else (test/bench/responder.ts): it is measured in turn with the product in one run, so the ratios hold on other
-machines where the figures do not. The product reads, judges, journals with fdatasync and answers. Medians of three rounds; the
-load runs on the same machine, so both share its cores.
+machines where the figures do not. The product reads, judges, journals with fdatasync and answers. Medians of three rounds, both
+warm; the load runs on the same machine, so both share its cores.
 
 ${headline(report)}
 

@@ -53,7 +53,7 @@ describe('a commit', () => {
     expect(clock.resting).toBe(false);
   });
 
-  it.each([['fsync', 8], ['os', 2]] as const)('with %s begins %d ms after the one before', async (durability, restMs) => {
+  it.each([['fsync', 8], ['os', 1]] as const)('with %s begins %d ms after the one before', async (durability, restMs) => {
     const { clock, pace } = await begun(durability);
     const next = pace.next(() => 2);
     clock.wind(restMs - 0.5);
