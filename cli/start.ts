@@ -26,7 +26,9 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
     interrupted.abort();
     void supervisor?.stop();
   });
+  let hungUp = false;
   io.onHangup(() => {
+    hungUp = true;
     if (supervisor !== undefined) followConfiguration(supervisor, log);
   });
   try {
@@ -39,6 +41,8 @@ export async function start({ text, flags }: ParsedOptions, io: Io): Promise<Exi
   for (const { site, address } of supervisor.listening) logEvent(log, 'listening', { site, address }, `Machines of ${site} connect to ${address}.`);
   for (const [pool, { url }] of Object.entries(config.pools)) logEvent(log, 'pool', { pool, url });
   logEvent(log, 'serving', { http: supervisor.http, data: config.data }, `Metrics are at http://${supervisor.http}/metrics, journals and ledger in ${config.data}.`);
+  // While it was starting: the file may have changed since it was read.
+  if (hungUp) followConfiguration(supervisor, log);
   await supervisor.stopped;
   logEvent(log, 'stopped');
   return EXIT.ok;

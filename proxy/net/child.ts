@@ -41,7 +41,9 @@ export class Child {
   #crashesInSeries = 0;
   #timer: Timer | undefined;
   #stopping = false;
-  #onGone: (() => void) | undefined;
+  readonly #onGone: (() => void)[] = [];
+  /** Told to end for good. */
+  #retired = false;
   /** How often the process was started again after a crash. */
   restarts = 0;
 
@@ -73,6 +75,7 @@ export class Child {
   }
 
   start(): void {
+    if (this.#retired) return;
     this.#timer = undefined;
     this.#startedMonoMs = this.#options.world.monoMs();
     this.#changedMonoMs = this.#startedMonoMs;
@@ -95,18 +98,27 @@ export class Child {
 
   /** From now on its end is no crash: it is not started again. */
   retire(): void {
+    this.#retired = true;
+    this.#expectEnd();
+  }
+
+  #expectEnd(): void {
     this.#stopping = true;
     this.#timer?.cancel();
   }
 
   /** Asks the process to end, kills it when it has not within `limitMs`; settles when it is gone. */
-  async stop(limitMs: number): Promise<'ended' | 'killed'> {
+  stop(limitMs: number): Promise<'ended' | 'killed'> {
     this.retire();
+    return this.#end(limitMs);
+  }
+
+  async #end(limitMs: number): Promise<'ended' | 'killed'> {
     const handle = this.#handle;
     if (handle === undefined) return 'ended';
     let killed = false;
     const gone = new Promise<void>((resolve) => {
-      this.#onGone = resolve;
+      this.#onGone.push(resolve);
     });
     const limit = this.#options.world.after(limitMs, () => {
       killed = true;
@@ -118,11 +130,13 @@ export class Child {
     return killed ? 'killed' : 'ended';
   }
 
-  /** Ends it as `stop` does and starts it again at once: no crash. */
+  /** Ends it as `stop` does and starts it again at once: no crash. Not where it was told to end for good meanwhile. */
   async restart(limitMs: number): Promise<void> {
-    await this.stop(limitMs);
+    this.#expectEnd();
+    await this.#end(limitMs);
+    if (this.#retired) return;
     this.#stopping = false;
-    this.start();
+    if (!this.running) this.start();
   }
 
   /** Ends the process at once, without a restart. */
@@ -138,7 +152,7 @@ export class Child {
     this.#changedMonoMs = world.monoMs();
     this.#options.onGone?.();
     if (this.#stopping) {
-      this.#onGone?.();
+      for (const gone of this.#onGone.splice(0)) gone();
       return;
     }
     this.#crashesInSeries = livedMs >= HEALTHY_MS ? 1 : this.#crashesInSeries + 1;

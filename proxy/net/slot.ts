@@ -163,7 +163,7 @@ export class Slot {
   /** Puts another configuration in force; undefined when the process does not answer: it then ends or has ended, and starts with it. */
   configure(config: Config): Promise<Reconfigured | undefined> {
     this.send({ type: 'configure', config });
-    this.#sendDoors(this.child);
+    if (this.#intent === 'serve') this.#sendDoors(this.child);
     // Messages keep their order: when this one is answered, the process listens.
     return this.#configurations.ask((request) => this.send({ type: 'outcome', request }));
   }

@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Timer, World } from '../../config/world.ts';
 import type { ProcessState } from '../../metrics/catalogue.ts';
 import type { Reconfigured } from '../session/reconfigure.ts';
+import { AHEAD_MIN, AWAIT_MS, giveRoom, shareHosts } from './among-processes.ts';
 import type { ChildEvents, ChildHandle } from './child.ts';
 import { Debugging } from './debugging.ts';
 import { Doors } from './doors.ts';
@@ -23,16 +24,6 @@ const STOP_LIMIT_MS = 1_100;
 const DRAIN_GRACE_MS = 12_000;
 /** How often processes hear how many sessions an address has elsewhere. */
 const HOSTS_MS = 1_000;
-/** Addresses with fewer sessions in a process are not told to the others. */
-const HOSTS_LEAST_MAX = 16;
-
-/** A crashed process that is not back by then is not waited for. */
-const AWAIT_MS = 1_000;
-/** A process may be ahead of the least one by so many sessions, and by this part of what that one has. */
-const AHEAD_MIN = 16;
-const AHEAD_RATIO = 0.05;
-/** More sessions than a process can have. */
-const ROOM_MAX = 2 ** 31;
 
 export interface ProcessStatus {
   /** From 1 on. */
@@ -81,6 +72,9 @@ export class Slots {
   #sharing: Timer | undefined;
   #awaiting: Timer | undefined;
   #busy = '';
+  /** Configurations being put in force. */
+  #configuring: Promise<unknown> = Promise.resolve();
+  #emptying = false;
   #started = false;
   #stopped = false;
 
@@ -126,7 +120,7 @@ export class Slots {
     if (this.#stopped) return;
     await Promise.all(this.#slots.map((slot) => slot.start(START_LIMIT_MS)));
     this.#started = true;
-    if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => this.#shareHosts());
+    if (this.#slots.length > 1) this.#sharing = this.#options.world.every(HOSTS_MS, () => shareHosts(this.#all, this.#config.limits.sessionsPerAddressMax));
   }
 
   /** Debug lines of every process, also of those that begin while they are wanted. */
@@ -194,35 +188,10 @@ export class Slots {
     return given.length === 0 ? undefined : given.flat();
   }
 
-  /**
-   * The system gives a connection to whichever process asks first, and that is nearly always the same one. So each may only get
-   * so far ahead of the one with the fewest sessions, and leaves what comes then to it. One that has just crashed is waited for,
-   * because it is back in a moment and its machines should be its own again; until then they wait in the system's queue.
-   */
   #balance(): void {
     if (this.#slots.length === 1 || this.#stopped) return;
-    const serving = this.#slots.filter(({ state }) => state === 'serving');
-    const awaited = this.#slots.filter(({ state, child }) => (state === 'down' || state === 'starting') && !child.looping && child.sinceMs < AWAIT_MS);
     this.#awaiting?.cancel();
-    this.#awaiting = awaited.length === 0 ? undefined : this.#options.world.after(AWAIT_MS, () => this.#balance());
-    const least = awaited.length > 0 ? 0 : Math.min(...serving.map(({ sessions }) => sessions));
-    const ahead = Math.ceil(AHEAD_MIN + least * AHEAD_RATIO);
-    const alone = serving.length + awaited.length < 2;
-    for (const slot of serving) slot.makeRoom(alone ? ROOM_MAX : least + ahead, ahead / 2);
-  }
-
-  /** Each process is to count the sessions an address has at the others towards its limit. */
-  #shareHosts(): void {
-    const slots = this.#all;
-    const { sessionsPerAddressMax } = this.#config.limits;
-    const least = Math.min(HOSTS_LEAST_MAX, Math.max(1, Math.floor(sessionsPerAddressMax / (4 * slots.length))));
-    for (const slot of slots) {
-      const elsewhere: Record<string, number> = {};
-      for (const { hosts } of slots.filter((other) => other !== slot)) {
-        for (const [host, sessions] of Object.entries(hosts)) elsewhere[host] = (elsewhere[host] ?? 0) + sessions;
-      }
-      slot.send({ type: 'hosts', least, elsewhere });
-    }
+    this.#awaiting = giveRoom(this.#slots) ? this.#options.world.after(AWAIT_MS, () => this.#balance()) : undefined;
   }
 
   #brought(to: Slot, sessionId: string, atMs: number): void {
@@ -230,19 +199,25 @@ export class Slots {
   }
 
   /**
-   * Puts another configuration in force in every process. Rejects with InstanceError, and nothing has changed, when an address it
-   * wants to listen on cannot be had.
+   * Puts another configuration in force in every process, also in those that come and go at the moment. Rejects with InstanceError,
+   * and nothing has changed, when an address it wants to listen on cannot be had, or the instance is on its way out.
    */
   configure(config: Config): Promise<Reconfigured> {
-    return this.#exclusively('reload', async () => {
-      await this.#doors.open(config.sites);
-      this.#config = config;
-      const outcomes = await Promise.all(this.#slots.filter(({ child }) => child.running).map((slot) => slot.configure(config)));
-      this.#doors.keepOnly(config.sites);
-      this.#balance();
-      const given = outcomes.filter((outcome) => outcome !== undefined);
-      return { rerouted: given.reduce((sum, each) => sum + each.rerouted, 0), leaving: given.reduce((sum, each) => sum + each.leaving, 0) };
-    });
+    const outcome = this.#configuring.then(() => this.#configure(config));
+    this.#configuring = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  async #configure(config: Config): Promise<Reconfigured> {
+    const state = this.#stopped ? 'stopping' : this.#emptying ? 'being emptied' : this.#started ? undefined : 'still starting';
+    if (state !== undefined) throw new InstanceError(`The instance is ${state}, and nothing was changed.`);
+    await this.#doors.open(config.sites);
+    this.#config = config;
+    const outcomes = await Promise.all(this.#all.filter(({ child }) => child.running).map((slot) => slot.configure(config)));
+    this.#doors.keepOnly(config.sites);
+    this.#balance();
+    const given = outcomes.filter((outcome) => outcome !== undefined);
+    return { rerouted: given.reduce((sum, each) => sum + each.rerouted, 0), leaving: given.reduce((sum, each) => sum + each.leaving, 0) };
   }
 
   /**
@@ -262,8 +237,9 @@ export class Slots {
     const beganMs = world.monoMs();
     const old = this.#slots[number - 1]!;
     const next = this.#newSlot(number);
-    this.#leaving.add(next);
     await old.handOver(true);
+    this.#goesOn();
+    this.#leaving.add(next);
     try {
       await next.start(START_LIMIT_MS);
     } catch (error) {
@@ -281,7 +257,13 @@ export class Slots {
     await old.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS);
     this.#leaving.delete(old);
     this.#endedRestarts += old.child.restarts;
+    this.#goesOn();
     return { process: number, pidBefore, pid: next.child.pid, sessions, tookMs: Math.round(world.monoMs() - beganMs) };
+  }
+
+  /** Nothing may be started any more once the instance stops. */
+  #goesOn(): void {
+    if (this.#stopped) throw new InstanceError('The instance has been told to stop.');
   }
 
   /** Takes the machines away from one process and ends it. Rejects with InstanceError when no other one serves. */
@@ -300,6 +282,8 @@ export class Slots {
   /** Closes the listeners, so that machines turn to where else they are configured, and takes all machines away. */
   drainAll(overMs: number): Promise<{ readonly sessions: number }> {
     return this.#exclusively('drain', async () => {
+      this.#emptying = true;
+      await this.#configuring;
       const sessions = this.#slots.reduce((sum, slot) => sum + slot.sessions, 0);
       this.#doors.close();
       await Promise.all(this.#slots.map((slot) => slot.drain(overMs, STOP_LIMIT_MS, DRAIN_GRACE_MS)));
@@ -316,6 +300,7 @@ export class Slots {
   }
 
   async #exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#started) throw new InstanceError('The instance is still starting; try again when machines can connect.');
     if (this.#busy !== '') throw new InstanceError(`A ${this.#busy} is going on; try again when it is done (\`weighbridge status\` shows it).`);
     this.#busy = what;
     try {

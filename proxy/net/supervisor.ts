@@ -1,6 +1,5 @@
 /** The supervisor: starts, watches, restarts and stops the proxy processes and the accountant, and answers for them. */
 import { availableParallelism } from 'node:os';
-import { changesBetween, concernsAccountant } from '../../config/changes.ts';
 import type { Loaded } from '../../config/load.ts';
 import { childLogEnvironment, logEvent, type Logger, type LogTarget } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
@@ -11,6 +10,7 @@ import { findProblems, isReady } from './health.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { acquireLock, ensureHostId, InstanceError, placeControlSocket, type InstanceLock } from './instance.ts';
 import type { PackedMetrics, AccountantSnapshot, FromAccountant, MachineSnapshot, ToAccountant } from './messages.ts';
+import { Reloads } from './reloads.ts';
 import { Requests } from './requests.ts';
 import { Scrapes } from './scrape.ts';
 import type { Address } from './slot.ts';
@@ -90,6 +90,7 @@ class RunningInstance implements Supervisor {
   readonly #slots: Slots;
   readonly #accountant: Child;
   readonly #scrapes: Scrapes;
+  readonly #reloads: Reloads;
   #sharing: Timer | undefined;
   readonly #snapshots: Requests<AccountantSnapshot>;
   readonly #metrics: Requests<PackedMetrics>;
@@ -111,6 +112,7 @@ class RunningInstance implements Supervisor {
     this.#snapshots = new Requests(world, ANSWER_LIMIT_MS);
     this.#metrics = new Requests(world, ANSWER_LIMIT_MS);
     this.#scrapes = this.#newScrapes();
+    this.#reloads = this.#newReloads();
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
     });
@@ -273,7 +275,7 @@ class RunningInstance implements Supervisor {
       case 'reload':
         return { ok: true, value: await this.reload() };
       case 'terminations':
-        return { ok: true, value: await this.reload(this.#config) };
+        return { ok: true, value: await this.#reloads.ask('record') };
       case 'restart':
         return { ok: true, value: await this.#slots.restart(this.#slots.numbers(request.process), request.overMs) };
       case 'drain': {
@@ -289,23 +291,23 @@ class RunningInstance implements Supervisor {
     }
   }
 
-  async reload(inForce?: Config): Promise<Reloaded> {
+  reload(): Promise<Reloaded> {
+    return this.#reloads.ask('file');
+  }
+
+  #newReloads(): Reloads {
     const { log, reread } = this.#options;
-    if (reread === undefined) throw new InstanceError('This instance was not started from a configuration file; start it with --config.');
-    const after = readAnew(() => reread(inForce));
-    const changes = changesBetween(this.#config, after);
-    const fixed = changes.filter(({ when }) => when === 'with a new instance');
-    if (fixed.length > 0) {
-      const remedy = 'Nothing was changed. Stop the instance and start it again for that, or take it back.';
-      throw new InstanceError([...fixed.map(({ sentence }) => `Cannot be changed while the instance runs: ${sentence}`), remedy].join('\n'));
-    }
-    const outcome = changes.length === 0 ? { rerouted: 0, leaving: 0 } : await this.#slots.configure(after);
-    this.#config = after;
-    this.#scrapes.configure(after);
-    for (const { sentence } of changes) logEvent(log, 'configuration changed', {}, sentence);
-    const accountant = concernsAccountant(changes);
-    if (accountant) await this.#accountant.restart(STOP_LIMIT_MS);
-    return { changes: changes.map(({ path, sentence, when }) => ({ path, sentence, now: when === 'now' })), accountant, ...outcome };
+    return new Reloads({
+      reread,
+      inForce: () => this.#config,
+      apply: (config) => this.#slots.configure(config),
+      onApplied: (config, changes) => {
+        this.#config = config;
+        this.#scrapes.configure(config);
+        for (const { sentence } of changes) logEvent(log, 'configuration changed', {}, sentence);
+      },
+      restartAccountant: () => this.#accountant.restart(STOP_LIMIT_MS),
+    });
   }
 
   stop(): Promise<void> {
@@ -339,12 +341,4 @@ class RunningInstance implements Supervisor {
     this.#control?.close();
     this.#http?.close();
   }
-}
-
-/** A configuration that is right as a whole; its first problems as an InstanceError otherwise. */
-function readAnew(reread: () => Loaded): Config {
-  const { config, problems } = reread();
-  if (config !== undefined) return config;
-  const lines = problems.map(({ path, line, message }) => `${line === undefined ? '' : `line ${line}: `}${path} ${message}`.trim());
-  throw new InstanceError(['The configuration is not right, and nothing was changed:', ...lines].join('\n'));
 }

@@ -129,4 +129,31 @@ describe('a child process', () => {
     expect(s.delays).toEqual([1000]);
     expect(s.sentences).toEqual([]);
   });
+
+  it('is started once by two restarts that meet, and both are done', async () => {
+    const s = stage({ stopsWhenTold: false });
+    s.child.start();
+    const restarts = Promise.all([s.child.restart(1000), s.child.restart(1000)]);
+    s.die(10);
+    await restarts;
+    expect([s.starts(), s.child.running, s.sentences]).toEqual([2, true, []]);
+  });
+
+  it('is not started by a restart that meets a stop, whichever was first', async () => {
+    for (const order of ['restart first', 'stop first']) {
+      const s = stage({ stopsWhenTold: false });
+      s.child.start();
+      const restart = (): Promise<void> => s.child.restart(1000);
+      const stop = (): Promise<unknown> => s.child.stop(1000);
+      const both = Promise.all(order === 'restart first' ? [restart(), stop()] : [stop(), restart()]);
+      s.die(10);
+      await both;
+      expect([order, s.starts(), s.child.running]).toEqual([order, 1, false]);
+    }
+    const late = stage();
+    late.child.start();
+    await late.child.stop(1000);
+    late.child.start();
+    expect([late.starts(), late.child.running]).toEqual([1, false]);
+  });
 });
