@@ -26,7 +26,11 @@ export function proveInventory({ statement }: IssuedStatement, dataDirs: readonl
   const rows = inventory.length === 0 ? undefined : (rowsOfPieces(inventory.map(({ from, digest }) => ({ fromMs: Date.parse(from), digest })), (digest) => inventoryRows(dataDirs, digest)) ?? 'unknown');
   const absent: Finding[] = rows === 'unknown' ? [{ ok: true, sentence: 'The inventory it rests on is not in these directories (folder `inventory`): what was installed, seen and available, and which names are unlisted or silent, was not proven.' }] : [];
   const claimed = inventory.map(({ digest }) => digest.slice(0, 16)).join(', ');
-  if (onRecord.length === 0) return { rows, findings: inventory.length === 0 ? [] : [{ ok: true, sentence: `No inventory was on record when it was issued: it rests on the file with digest ${claimed}….` }, ...absent] };
+  if (onRecord.length === 0) {
+    const invented = inventory.some((version) => version.recorded !== null);
+    const sentence = invented ? `There is no record of the inventory that it says was on record: ${claimed}….` : `No inventory was on record when it was issued: it rests on the file with digest ${claimed}….`;
+    return { rows, findings: inventory.length === 0 ? [] : [{ ok: !invented, sentence }, ...absent] };
+  }
   const same = onRecord.some((versions) => canonicalJson(versions) === canonicalJson(inventory));
   const held = onRecord.map((versions) => versions.map(({ from, digest }) => `${digest.slice(0, 16)}… from ${from}`).join(', ')).join('; or ');
   return {

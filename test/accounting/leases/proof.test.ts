@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Accountant } from '../../../accounting/accountant.ts';
+import { InventoryKeeper } from '../../../accounting/leases/inventory-keeper.ts';
 import { canonicalJson, leaseTerms } from '../../../accounting/leases/terms.ts';
 import { journalDirectory } from '../../../accounting/store.ts';
 import { loadConfig } from '../../../config/load.ts';
@@ -41,6 +42,7 @@ beforeAll(async () => {
   file = join(folder, 'farm.yaml');
   writeFileSync(file, `
 data: ./data
+inventory: inventory.csv
 sites: { north: { listen: ["127.0.0.1:0"] }, south: { listen: ["127.0.0.1:0"] } }
 pools: { main: { url: "stratum+tcp://127.0.0.1:3333", user: u }, backup: { url: "stratum+tcp://127.0.0.1:3334", user: u } }
 routes: [{ pools: [main, backup] }]
@@ -50,10 +52,12 @@ leases:
     { kind: leaseback, lessor: acme, lessee: nfx, machines: { workers: ["acme.*"] }, term: { from: 2025-12-31, to: 2026-12-31 }, timezone: America/Chicago, contracted: 1 GH/s,
       rent: [{ fixed: 0.05 USD/TH/day, payer: nfx, payee: acme }, { revenueShare: 35%, payer: nfx, payee: acme }], service: { target: 95%, creditPerPoint: 10%, of: fixed, cap: 50% } }
 `);
+  writeFileSync(join(folder, 'inventory.csv'), 'serial,mac,worker,site,model,nameplate_th,watts,owner,status,from,to\nS1,,acme.1,north,m,0.001,1,,,2025-12-01,\nS2,,acme.none,north,m,0.001,1,,,2025-12-01,\n');
   const loaded = loadConfig(file);
   if (loaded.config === undefined) throw new Error(JSON.stringify(loaded.problems));
   ({ config } = loaded);
   await journal(config.data, facts());
+  await new InventoryKeeper({ dataDir: config.data, file: join(folder, 'inventory.csv'), host: 'h', world: manualWorld(5), onRows: () => undefined }).look();
   fold(config.data);
   statement = join(folder, 'statement.json');
   const issued = await run(['statement', 'issue', '--config', file, '--lease', 'acme-lb', '--period', '2025-12-31', '--out', statement], LATER);
@@ -74,6 +78,8 @@ describe('a statement with journals at hand', () => {
       expect(out).toMatch(/All \d+ accepted shares of these journals in the period were validated with bitcoinjs-lib, and no header counts twice\./);
       expect(out).toContain('Every figure of 1 days and 2 lines follows from the journals.');
       expect(out).toMatch(/Its terms were journaled at 2026-01-01T00:59:30/);
+      expect(out).toContain('ok     Its inventory is the one on record for its period.');
+      expect(out.includes('was not proven')).toBe(dir === copy);
       expect(code).toBe(0);
     }
     expect((await run(['verify', statement, '--data', copy, '--sample', '20'], LATER)).out).toMatch(/20 were drawn at random and validated/);
