@@ -212,7 +212,7 @@ export class JobBook {
   }
 
   /**
-   * The same work under a new id with an advanced ntime and the mask now in force; difficulty changes only with a pool's
+   * The same work under a new id with an advanced ntime and what is left of its mask; difficulty changes only with a pool's
    * own notify. `exclusive`: it will be sent to some sessions only.
    */
   refresh(of: LiveJob, ntime: number, versionMask: number, convention: Convention | 'auto', exclusive: boolean): LiveJob {

@@ -173,7 +173,8 @@ export class Delivery {
     const elapsedS = Math.floor((now.monoMs - job.receivedMono) / 1000);
     const ntime = Math.max(job.work.ntime + 1, job.poolNtime + elapsedS);
     if (ntime > job.poolNtime + job.ntimeRollS) return undefined;
-    const refreshed = book.refresh(job, ntime, link.versionMask, link.config.convention, exclusive);
+    const mask = (job.content.versionMask & link.versionMask) >>> 0;
+    const refreshed = book.refresh(job, ntime, mask, link.config.convention, exclusive);
     if (book.holds(link.number, job.original)) {
       this.state.journal({
         type: 'refresh',
@@ -188,6 +189,15 @@ export class Delivery {
       this.state.journal(jobFact(refreshed));
     }
     return refreshed;
+  }
+
+  /**
+   * The pool's mask has changed. Bits that it takes away are taken from machines at once. Bits that it adds come with its next
+   * job: pools keep the mask with each job, and refuse on one that they sent before what they had not granted then.
+   */
+  remask(link: Link): void {
+    const job = this.state.book.current(link.number);
+    if (job !== undefined && (job.content.versionMask & ~link.versionMask) !== 0) this.refresh(link);
   }
 
   /** Sends the link's work to all its sessions again with an advanced ntime; false when no pool would take it any more. */

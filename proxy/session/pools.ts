@@ -277,7 +277,7 @@ export class Pools implements LinkOwner {
   linkMask(link: Link): void {
     if (link.subscribedWall === 0) return;
     this.learn(link);
-    if (link.state === 'live') this.parts.delivery.refresh(link);
+    if (link.state === 'live') this.parts.delivery.remask(link);
   }
 
   linkJob(link: Link, message: NotifyMessage): void {

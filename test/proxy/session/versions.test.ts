@@ -55,6 +55,20 @@ describe('version rolling', () => {
     expect(submitBits(fixture, session, jobIn(heard), 0x20002000, 0x00002000)).toMatchObject({ result: true });
   });
 
+  it('widens with the next job of the pool, which may not take new bits on one that it sent before', () => {
+    const fixture = new Fixture();
+    const link = fixture.live('a');
+    const { session } = rolling(fixture);
+    const masks = (): unknown[] => fixture.heard(session).filter(({ method }) => method === 'mining.set_version_mask').map(({ params }) => params?.[0]);
+    fixture.fromPool(link, { id: null, method: 'mining.set_version_mask', params: ['00000000'] });
+    expect(masks()).toEqual(['00000000']);
+    fixture.fromPool(link, { id: null, method: 'mining.set_version_mask', params: ['1fffe000'] });
+    fixture.wait(60_000);
+    expect(masks()).toEqual([]);
+    fixture.job(link);
+    expect(masks()).toEqual(['1fffe000']);
+  });
+
   it('does not grant the bits that the job’s own version occupies, and takes them unchanged', () => {
     const fixture = new Fixture();
     const link = fixture.authorise('a');
