@@ -5,7 +5,10 @@ import { basename } from 'node:path';
 import { journalFacts } from '../accounting/journal/note.ts';
 import { agreedTerms } from '../accounting/leases/agreed.ts';
 import { isUnder } from '../accounting/leases/draft.ts';
-import { leaseHistory } from '../accounting/leases/history.ts';
+import { accountProblem, payersOf } from '../accounting/leases/accounts.ts';
+import { without } from '../accounting/leases/excused.ts';
+import { readAmount } from '../accounting/leases/grid.ts';
+import { eventsOf, leaseHistory, statedTimes } from '../accounting/leases/history.ts';
 import { inventoryFact, inventoryPieces, inventoryRows, keepInventory, recordedLast, rowsOfPieces, unlikeWithin } from '../accounting/leases/inventories.ts';
 import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { journalDirectory } from '../accounting/store.ts';
@@ -22,10 +25,11 @@ import { isoTime, parseTime } from './time.ts';
 const TAKEN_OVER_LIMIT_MS = 30_000;
 
 type StatedEvent = 'curtailment' | 'suspension' | 'termination';
-const EVENTS: ReadonlyMap<string, StatedEvent | 'amendment'> = new Map<string, StatedEvent | 'amendment'>([['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
+type CommandEvent = StatedEvent | 'amendment' | 'grid-payment';
+const EVENTS: ReadonlyMap<string, CommandEvent> = new Map<string, CommandEvent>([['grid', 'grid-payment'], ['curtail', 'curtailment'], ['suspend', 'suspension'], ['terminate', 'termination'], ['amend', 'amendment']]);
 
 /** Undefined for an action that states nothing. */
-export function eventOfAction(action: string): StatedEvent | 'amendment' | undefined {
+export function eventOfAction(action: string): CommandEvent | undefined {
   return EVENTS.get(action);
 }
 
@@ -34,12 +38,18 @@ export function eventOfAction(action: string): StatedEvent | 'amendment' | undef
  *
  * @param inventory Path of the configuration's inventory.
  */
-export async function recordEvent(event: StatedEvent | 'amendment', terms: LeaseTerms, dataDir: string, options: ParsedOptions, io: Io, inventory?: string): Promise<ExitCode> {
+export async function recordEvent(event: CommandEvent, terms: LeaseTerms, dataDir: string, options: ParsedOptions, io: Io, inventory?: string): Promise<ExitCode> {
   const nowMs = io.world.wallMs();
-  const fact = event !== 'amendment' ? stated(event, terms, options, nowMs) : options.flags.has('inventory') ? inventoryAmendment(terms, dataDir, inventory, options, nowMs) : amendment(terms, dataDir, options, nowMs);
+  const fact = factOf(event, terms, dataDir, options, nowMs, inventory);
   await journalFacts(journalDirectory(dataDir), ensureHostId(dataDir, io.world.random), io.world, [fact]);
   io.out(`On record: ${eventSentence(fact)}${event === 'termination' ? await takenOver(dataDir, io) : ''}`);
   return EXIT.ok;
+}
+
+function factOf(event: CommandEvent, terms: LeaseTerms, dataDir: string, options: ParsedOptions, nowMs: number, inventory: string | undefined): LeaseEventFact {
+  if (event === 'grid-payment') return gridPayment(terms, dataDir, options, nowMs);
+  if (event !== 'amendment') return stated(event, terms, options, nowMs);
+  return options.flags.has('inventory') ? inventoryAmendment(terms, dataDir, inventory, options, nowMs) : amendment(terms, dataDir, options, nowMs);
 }
 
 /** A running instance ends the claim on new work; its configuration file is not read for it. What is on record holds however this goes. */
@@ -59,7 +69,7 @@ export function eventSentence(fact: Omit<LeaseEventFact, 'type'>): string {
   const from = isoTime(fromMs);
   const what = {
     curtailment: `is curtailed from ${from} to ${isoTime(toMs)}`, suspension: `is suspended from ${from} to ${isoTime(toMs)}`,
-    termination: `ends at ${from}`, amendment: `has other terms from ${from} on`, inventory: `has the machines of another inventory from ${from} on`,
+    termination: `ends at ${from}`, amendment: `has other terms from ${from} on`, inventory: `has the machines of another inventory from ${from} on`, 'grid-payment': `was paid for by the grid from ${from} to ${isoTime(toMs)}, ${fact.terms} received`,
   }[event];
   const who = by === '' ? '' : `, stated by ${by}`;
   const past = fromMs < atMs ? ' It was recorded afterwards: statements show both results until the other side has signed one.' : '';
@@ -99,6 +109,29 @@ function amendment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, 
   }
   if (canonicalJson(held.terms) === canonicalJson(terms)) throw new CommandError(`The configuration has the terms of ${terms.id} that hold at ${isoTime(fromMs)} by what is on record: change them there first.`);
   return { type: 'lease-event', lease: terms.id, event: 'amendment', fromMs, toMs: fromMs, by, reason: reasonText(needed(text, 'reason')), document: documentOf(text['document']), terms: canonicalJson(terms), atMs: nowMs };
+}
+
+/** What a grid paid for curtailed hours, stated by who received it: against himself, so that nobody else need prove it. */
+function gridPayment(terms: LeaseTerms, dataDir: string, { text }: ParsedOptions, nowMs: number): LeaseEventFact {
+  const [fromMs, toMs] = [parseTime('--from', needed(text, 'from'), nowMs), parseTime('--to', needed(text, 'to'), nowMs)];
+  const by = needed(text, 'by');
+  const amount = needed(text, 'amount');
+  const document = documentOf(needed(text, 'document'));
+  refuseStranger(by, terms);
+  const { curtailment } = terms.lease;
+  if (curtailment === undefined) throw new CommandError(`${terms.id} has no clause of curtailment, so nothing says whom a grid's payment belongs to.`);
+  if (fromMs >= toMs) throw usageError('--from must be before --to.');
+  const read = readAmount(amount);
+  if (read === undefined) throw usageError(`--amount ${JSON.stringify(amount)} is no amount such as "9500.00 USD".`);
+  const history = leaseHistory(dataDir);
+  const events = eventsOf(history, terms.id);
+  const curtailed = statedTimes(events).filter(({ what }) => what === 'curtailed');
+  if (without([{ fromMs, toMs }], curtailed).length > 0) throw new CommandError(`No curtailment is on record for all of ${isoTime(fromMs)} to ${isoTime(toMs)}: say which hours the grid paid for, or put them on record with \`lease curtail\`.`);
+  const other = statedTimes(events).find((each) => each.what === 'paid' && each.by === by && each.fromMs < toMs && fromMs < each.toMs && (each.fromMs !== fromMs || each.toMs !== toMs));
+  if (other !== undefined) throw new CommandError(`On record is already what ${by} received for ${isoTime(other.fromMs)} to ${isoTime(other.toMs)}: give the same hours to correct that.`);
+  const problem = by === curtailment.creditTo ? undefined : accountProblem(payersOf([terms]), by, curtailment.creditTo, read.currency);
+  if (problem !== undefined) throw new CommandError(`It is owed on in ${read.currency}, ${problem}.`);
+  return { type: 'lease-event', lease: terms.id, event: 'grid-payment', fromMs, toMs, by, reason: reasonText(needed(text, 'reason')), document, terms: amount, atMs: nowMs };
 }
 
 /** The inventory as it is now, from a moment on that may be past: for the machines of this lease alone. */

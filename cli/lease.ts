@@ -40,7 +40,7 @@ export async function lease(options: ParsedOptions, io: Io): Promise<ExitCode> {
   else if (action === 'show') io.out(json ? jsonText(chosen, leaseHistory(config.data)) : showText(chosen, leaseHistory(config.data)));
   else if (action === 'now') await leaseNow(chosen, config, options, io);
   else if (action === 'check') io.out(chosen.map((terms) => checkText(terms, config, nowMs)).join('\n\n'));
-  else throw usageError(`There is no \`lease ${action}\`; there are list, show, now, check, curtail, suspend, terminate and amend.`);
+  else throw usageError(`There is no \`lease ${action}\`; there are list, show, now, check, curtail, grid, suspend, terminate and amend.`);
   return EXIT.ok;
 }
 

@@ -200,7 +200,7 @@ export const leaseSchema = section({
   curtailment: section({
     annualCapHours: whole(0, 8784).describe('Hours a year that may be curtailed without being owed.'),
     rent: option(oneOf(['suspended', 'due']), 'suspended', 'Whether fixed rent is due for curtailed hours.'),
-    creditTo: party().describe("Who receives the grid's payment for curtailment. A name of parties."),
+    creditTo: party().describe("Who the grid's payment for curtailment belongs to. Another party that states what it received (`lease grid`) owes it on. A name of parties."),
   })
     .optional()
     .describe('What holds while machines are switched off for the grid. Left out: all hours are owed.'),

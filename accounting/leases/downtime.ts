@@ -81,6 +81,6 @@ function silentText({ fromMs, workers, lastMs }: SilentStretch, sessions: readon
 }
 
 function statedText(time: Span, stated: readonly Stated[], nameOf: (party: string) => string): string {
-  const meant = stated.filter(({ fromMs, toMs }) => msWithin([{ fromMs, toMs }], time.fromMs, Math.max(time.toMs, time.fromMs + 1)) > 0);
+  const meant = stated.filter(({ what, fromMs, toMs }) => what !== 'paid' && msWithin([{ fromMs, toMs }], time.fromMs, Math.max(time.toMs, time.fromMs + 1)) > 0);
   return meant.map(({ what, by, reason, document }) => `${what}, by ${nameOf(by)}: ${reason}${document === '' ? '' : ` (${document})`}`).join('; ');
 }

@@ -8,11 +8,14 @@ export interface Span {
 
 /** Something stated by a party. The proxy never guesses a cause. */
 export interface Statement extends Span {
-  readonly what: 'curtailed' | 'suspended';
+  /** Paid: by a grid for these hours, and the party received it. */
+  readonly what: 'curtailed' | 'suspended' | 'paid';
   readonly by: string;
   readonly reason: string;
   /** Name of a document; '' without one. */
   readonly document: string;
+  /** What a grid paid, such as `9500.00 USD`; '' or left out for what is no payment. */
+  readonly amount?: string;
 }
 
 export interface ExcusedTime {

@@ -39,13 +39,22 @@ export function isRetroactive({ from_ms, recorded_ms }: LeaseEvent): boolean {
   return from_ms < recorded_ms;
 }
 
-/** Curtailment and suspension as statements take them. */
+const STATED: Partial<Readonly<Record<LeaseEvent['event'], Stated['what']>>> = { curtailment: 'curtailed', suspension: 'suspended', 'grid-payment': 'paid' };
+
+/** Curtailment, suspension and what grids paid, as statements take them. */
 export function statedTimes(events: readonly LeaseEvent[]): Stated[] {
-  return events.flatMap((event): Stated[] => {
-    if (event.event !== 'curtailment' && event.event !== 'suspension') return [];
-    const { from_ms: fromMs, to_ms: toMs, party: by, reason, document } = event;
-    return [{ fromMs, toMs, what: event.event === 'curtailment' ? 'curtailed' : 'suspended', by, reason, document }];
+  return events.flatMap((event, index): Stated[] => {
+    const what = STATED[event.event];
+    // What the same party states later of the same hours takes the place of what it said first.
+    const replaced = what === 'paid' && events.some((later, place) => place > index && isOfSameHours(event, later));
+    if (what === undefined || replaced) return [];
+    const { from_ms: fromMs, to_ms: toMs, party: by, reason, document, terms } = event;
+    return [{ fromMs, toMs, what, by, reason, document, amount: what === 'paid' ? terms : '' }];
   });
+}
+
+function isOfSameHours(event: LeaseEvent, later: LeaseEvent): boolean {
+  return later.event === event.event && later.party === event.party && later.from_ms === event.from_ms && later.to_ms === event.to_ms;
 }
 
 /** The lease with its term cut where it was terminated. */

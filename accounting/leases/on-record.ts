@@ -87,7 +87,7 @@ function termsFindings({ contract, parts, period }: IssuedStatement['statement']
 /** Without a record of what excuses hours, the figures would rest on the statement's own word for it. */
 function statedFindings({ stated, period }: IssuedStatement['statement'], situation: Situation, records: string): Finding[] {
   const endMs = Date.parse(period.to);
-  const recorded = situation.stated.filter(({ fromMs }) => fromMs < endMs).map(({ fromMs, toMs, what, by, reason, document }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document }));
+  const recorded = situation.stated.filter(({ fromMs }) => fromMs < endMs).map(({ fromMs, toMs, what, by, reason, document, amount }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document, amount: amount ?? '' }));
   const named = (list: typeof recorded): string => list.map(({ what, from, to, by }) => `${what} ${from} to ${to} by ${by}`).join(', ');
   const unlike = (list: typeof recorded, others: readonly unknown[]): typeof recorded => {
     const known = new Set(others.map(digestOf));

@@ -14,7 +14,7 @@ export const REGULAR = 'Helvetica';
 export const BOLD = 'Helvetica-Bold';
 
 export const COMPONENT_WORDS: Readonly<Record<string, string>> = {
-  fixed: 'Fixed rent', delivered: 'Rent on delivered work', revenueShare: 'Share of the value', hosting: 'Hosting energy', serviceCredit: 'Service credit', tax: 'Tax',
+  fixed: 'Fixed rent', delivered: 'Rent on delivered work', revenueShare: 'Share of the value', hosting: 'Hosting energy', serviceCredit: 'Service credit', gridPayment: "Grid's payment", tax: 'Tax',
 };
 /** The standard fonts know Windows-1252 only; what they lack is written out. */
 export function printable(text: string): string {

@@ -108,13 +108,13 @@ function components(document: Document, statement: StatementDraft): void {
   heading(document, 'What it is made of');
   table(document, [{ title: 'payment', width: 0.2 }, { title: 'from', width: 0.16 }, { title: 'to', width: 0.16 }, { title: 'quantity', width: 0.175, right: true }, { title: 'price', width: 0.155, right: true }, { title: 'amount', width: 0.15, right: true }], statement.components.map((row) => [
     COMPONENT_WORDS[row.component] ?? row.component, name(statement, row.payer), name(statement, row.payee),
-    row.unit === 'BTC' ? money(row.quantity, 'BTC') : `${quantity(row.quantity, 2)} ${row.unit === 'TH·day' ? 'TH-days' : row.unit === 'point' ? 'points' : row.unit}`, priceText(row), money(row.amount, row.currency),
+    row.unit === 'BTC' ? money(row.quantity, 'BTC') : `${quantity(row.quantity, 2)} ${row.unit === 'TH·day' ? 'TH-days' : row.unit === 'point' ? 'points' : row.unit === 'hour' ? 'hours' : row.unit}`, priceText(row), money(row.amount, row.currency),
   ]), 8.5);
 }
 
 /** "0.042 USD", "35% after 1% fee", "10% a point". */
 function priceText({ unit, unitPrice, currency }: StatementDraft['components'][number]): string {
-  if (unit === currency) return printable(unitPrice);
+  if (unit === currency || unit === 'hour') return printable(unitPrice);
   if (unit === 'point') return `${unitPrice.replace(/ of .*/, '')} a point`;
   return unit === 'BTC' ? printable(unitPrice) : `${unitPrice} ${currency}`;
 }
@@ -161,7 +161,7 @@ function stated(document: Document, statement: StatementDraft): void {
   if (rows.length === 0) return;
   heading(document, 'Stated by a party');
   wrappedTable(document, [{ title: 'from (UTC)', width: 0.15 }, { title: 'to (UTC)', width: 0.15 }, { title: 'what', width: 0.11 }, { title: 'by', width: 0.2 }, { title: 'reason and document', width: 0.39 }], rows.map((row) => [
-    row.from.slice(0, 16).replace('T', ' '), row.to.slice(0, 16).replace('T', ' '), row.what, name(statement, row.by), printable(`${row.reason}${row.document === '' ? '' : ` (${row.document.slice(0, 80)})`}`),
+    row.from.slice(0, 16).replace('T', ' '), row.to.slice(0, 16).replace('T', ' '), row.what, name(statement, row.by), printable(`${row.amount === '' ? '' : `${row.amount} received: `}${row.reason}${row.document === '' ? '' : ` (${row.document.slice(0, 80)})`}`),
   ]), 7.8);
 }
 

@@ -9,6 +9,7 @@ import { downtimes } from './downtime.ts';
 import type { EarnedPart } from './earned.ts';
 import type { ExcusedTime, Statement as Stated } from './excused.ts';
 import type { Gathered } from './gathered.ts';
+import { gridPayments } from './grid.ts';
 import type { InventoryPiece } from './inventories.ts';
 import type { MachineDay, Machines } from './machines.ts';
 import type { Payment } from './payments.ts';
@@ -67,7 +68,7 @@ export function draftStatement(input: StatementInput) {
   const { terms, gathered } = input;
   const { days, machines } = gathered;
   const parts = input.parts ?? [{ fromMs: days[0]?.fromMs ?? 0, terms, days: days.length }];
-  const valued = valueParts(parts.map((part) => ({ lease: part.terms.lease, days: part.days })), days, input.excused, input.carriedIn);
+  const valued = valueParts(parts.map((part) => ({ lease: part.terms.lease, days: part.days })), days, input.excused, input.carriedIn, gridPayments(input.stated));
   const expected = expectedOf(parts, valued.days);
   const { lease } = terms;
   const [first, last] = [days[0], days.at(-1)];
@@ -105,7 +106,7 @@ export function draftStatement(input: StatementInput) {
     carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
     carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
     prices: input.prices.map((price) => ({ ...price })),
-    stated: input.stated.map(({ fromMs, toMs, what, by, reason, document }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document })),
+    stated: input.stated.map(({ fromMs, toMs, what, by, reason, document, amount }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document, amount: amount ?? '' })),
     amendments: input.amendments ?? [],
     unamended: input.unamended ?? null,
     downtime: down.list.map(({ fromMs, toMs, observed, stated }) => ({ from: iso(fromMs), to: iso(toMs), observed, stated })),

@@ -1,7 +1,7 @@
 /** What a lease's days are worth: a line for each payment and day, the service credit, and entries that add up to zero in each currency. */
 import type { LeaseConfig, RentConfig } from '../../config/leases.ts';
 import { decimal, exact, floor, greatest, halfEven, largestRemainder, least, minus, ONE, over, percentage, plus, times, total, ZERO, type Exact } from './exact.ts';
-import type { ExcusedTime } from './excused.ts';
+import type { ExcusedTime, Span } from './excused.ts';
 import { noise, quantities, type DayQuantities, type LeaseDay } from './quantities.ts';
 import { componentOf, type Component } from './terms.ts';
 
@@ -18,7 +18,7 @@ export interface Line {
   readonly date: string;
   readonly payer: string;
   readonly payee: string;
-  readonly component: Component | 'serviceCredit' | 'tax';
+  readonly component: Component | 'serviceCredit' | 'gridPayment' | 'tax';
   readonly quantity: Exact;
   /** Of a tax, the currency of what it is on. */
   readonly unit: string;
@@ -49,6 +49,13 @@ export interface Service {
   readonly credit: Exact;
 }
 
+/** What a grid paid to `by` for curtailed hours; the amount in whole smallest units. */
+export interface GridPayment extends Span {
+  readonly by: string;
+  readonly amount: bigint;
+  readonly currency: string;
+}
+
 export interface Valuation {
   readonly days: readonly DayQuantities[];
   readonly lines: readonly Line[];
@@ -63,13 +70,17 @@ export interface Valuation {
   readonly carriedOut: Exact;
 }
 
-/** Pure and exact: the same days and terms give the same figures, whatever ran before. */
-export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact): Valuation {
+/**
+ * Pure and exact: the same days and terms give the same figures, whatever ran before.
+ *
+ * @param grid What a grid paid for curtailed hours, of any time.
+ */
+export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact, grid: readonly GridPayment[] = []): Valuation {
   const counted = quantities(lease, days, excused, carriedIn);
   const values = sharesEarnings(lease) ? days.map(({ earned }) => earned ?? 0n) : dailyValues(counted.days);
   const rentLines = counted.days.flatMap((day, index) => linesOf(lease, day, values[index] ?? 0n));
   const service = serviceOf(lease, counted.days);
-  const lines = [...rentLines, ...creditLines(lease, rentLines, service)];
+  const lines = [...rentLines, ...creditLines(lease, rentLines, service), ...gridLines(lease, days, grid)];
   const value = values.reduce((a, b) => a + b, 0n);
   return { days: counted.days, lines, service, entries: entriesOf(lease, lines, value), net: netOf(lines), value, carriedOut: counted.carriedOut };
 }
@@ -80,12 +91,12 @@ export function valueLease(lease: LeaseConfig, days: readonly LeaseDay[], excuse
  *
  * @param parts Leases one after the other, and how many of the days each of them holds for.
  */
-export function valueParts(parts: readonly { readonly lease: LeaseConfig; readonly days: number }[], days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact): Valuation {
+export function valueParts(parts: readonly { readonly lease: LeaseConfig; readonly days: number }[], days: readonly LeaseDay[], excused: ExcusedTime, carriedIn: Exact, grid: readonly GridPayment[] = []): Valuation {
   let [first, carriedOut] = [0, carriedIn];
   const valued = parts.map(({ lease, days: count }) => {
     const part = days.slice(first, first + count);
     first += count;
-    const found = valueLease(lease, part, excused, carriedOut);
+    const found = valueLease(lease, part, excused, carriedOut, grid);
     carriedOut = found.carriedOut;
     // What is taken over the whole of a part names its days.
     const name = parts.length === 1 ? '' : `${part[0]?.date ?? ''} to ${part.at(-1)?.date ?? ''}`;
@@ -221,6 +232,16 @@ function creditLines(lease: LeaseConfig, lines: readonly Line[], service: Valuat
     const payee = rent.payer === lease.performer ? rent.payee : rent.payer;
     const unitPrice = `${lease.service?.creditPerPoint}% of ${lease.service?.of}`;
     return taxed(rent, { date, payer: lease.performer, payee, component: 'serviceCredit', quantity: points, unit: 'point', unitPrice, currency, amount });
+  });
+}
+
+/** Who received it pays it on, on the day in which the curtailed hours ended. */
+function gridLines({ curtailment }: LeaseConfig, days: readonly LeaseDay[], payments: readonly GridPayment[]): Line[] {
+  if (curtailment === undefined) return [];
+  return payments.flatMap(({ fromMs, toMs, by, amount, currency }): Line[] => {
+    const day = days.find((each) => each.fromMs < toMs && toMs <= each.toMs);
+    if (day === undefined || by === curtailment.creditTo || amount === 0n) return [];
+    return [{ date: day.date, payer: by, payee: curtailment.creditTo, component: 'gridPayment', quantity: exact(BigInt(toMs - fromMs), 3_600_000n), unit: 'hour', unitPrice: 'as stated', currency, amount }];
   });
 }
 

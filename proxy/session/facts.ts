@@ -227,8 +227,8 @@ export interface LeaseTermsFact {
   readonly atMs: number;
 }
 
-/** What a lease's event is: time that is not owed, the end before the term's, terms that take the place of others, an inventory that does. */
-export const LEASE_EVENTS = ['curtailment', 'suspension', 'termination', 'amendment', 'inventory'] as const;
+/** What a lease's event is: time that is not owed, the end before the term's, terms that take the place of others, an inventory that does, what a grid paid for curtailed hours. */
+export const LEASE_EVENTS = ['curtailment', 'suspension', 'termination', 'amendment', 'inventory', 'grid-payment'] as const;
 export type LeaseEventKind = (typeof LEASE_EVENTS)[number];
 
 /** Something that was stated of a lease, or an inventory that was found. With effect before `atMs` it is an amendment of the past. Only accounting writes it. */
@@ -245,7 +245,7 @@ export interface LeaseEventFact {
   readonly reason: string;
   /** Name and SHA-256 of a document; '' without one. */
   readonly document: string;
-  /** Of an amendment: canonical JSON of the terms from then on; of an inventory: SHA-256 of its file, hex; else ''. */
+  /** Of an amendment: canonical JSON of the terms from then on; of an inventory: SHA-256 of its file, hex; of a grid's payment: the amount, such as `9500.00 USD`; else ''. */
   readonly terms: string;
   readonly atMs: number;
 }
