@@ -10,8 +10,9 @@ import { isWriterAlive } from './journal/liveness.ts';
 import { listSegments, type SegmentHeader } from './journal/reader.ts';
 import { heldPeriods } from './leases/agreement.ts';
 import type { LeaseTerms } from './leases/terms.ts';
-import { LeaseWatch, type LeaseFigures } from './leases/watch.ts';
+import { LeaseWatch } from './leases/watch.ts';
 import { beginWatch } from './leases/watch-store.ts';
+import type { LeaseFigures } from './leases/watched.ts';
 import { retain, type RetainReport } from './journal/retain.ts';
 import { sealDead } from './journal/seal.ts';
 import { setOlderAside } from './older-ledger.ts';
@@ -63,6 +64,8 @@ const SLICE_MS = 20;
 const LOOK_MS = 250;
 /** How often dead writers are looked for. */
 const SEAL_MS = 1_000;
+/** What a process counts is in its journal so soon. */
+const JOURNALED_MS = 2_000;
 /** Readers never hold the ledger in WAL mode, so another writer is a mistake: no use to wait long. */
 const BUSY_TIMEOUT_MS = 50;
 const RETRY_MIN_MS = 200;
@@ -75,12 +78,16 @@ export class Accountant {
   #folding: Folding | undefined;
   #leases: LeaseWatch | undefined;
   #inventory: readonly InventoryRow[] | undefined;
+  /** What the watch of leases is still told of the time before. */
+  #recall: Generator<void, void, undefined> | undefined;
   #storeProblem = '';
   #sealProblem = '';
   #retryAtMs = -Infinity;
   #retryMs = RETRY_MIN_MS;
   #lookAtMs = -Infinity;
   #sealAtMs = -Infinity;
+  /** Wall clock of the last look at the journals. */
+  #lookedMs = -Infinity;
   #caughtUp = false;
   #opens = 0;
   /** The ledger that is open has folded everything that was durable when it was opened. */
@@ -124,7 +131,7 @@ export class Accountant {
 
   /** More can be done at once. */
   get busy(): boolean {
-    return this.#folding !== undefined && (this.#folding.writing || !this.#folding.drained);
+    return this.#folding !== undefined && (this.#folding.writing || !this.#folding.drained || this.#recall !== undefined);
   }
 
   /** For people and for the machine-readable status: every row of the totals. */
@@ -227,7 +234,7 @@ export class Accountant {
     const { leases, shared } = this.#options;
     if (leases === undefined || leases.length === 0) return undefined;
     const watch = new LeaseWatch(leases, this.#inventory, shared);
-    store.consistently(() => beginWatch(watch, store, this.#options.world.wallMs()));
+    this.#recall = store.consistently(() => beginWatch(watch, leases, store, this.#options.world.wallMs()));
     return watch;
   }
 
@@ -237,15 +244,19 @@ export class Accountant {
     if (folding.writing) return writeUntil(folding, () => world.monoMs() >= untilMs);
     if (nowMs >= this.#sealAtMs) this.#seal(nowMs);
     if (folding.drained || nowMs >= this.#lookAtMs) {
+      this.#lookedMs = world.wallMs();
       folding.look(listSegments(this.#directory));
       this.#lookAtMs = nowMs + LOOK_MS;
     }
     const read = folding.read(() => world.monoMs() >= untilMs);
-    if (folding.write() || !folding.drained) return read + 1;
+    if (folding.write()) return read + 1;
+    while (this.#recall !== undefined && world.monoMs() < untilMs) if (this.#recall.next().done === true) this.#recall = undefined;
+    if (!folding.drained) return read + 1;
     // Also under steady load: all that was durable when this step looked is folded and committed.
     this.#caughtUp = true;
     if (!this.#settled) this.#opens += 1;
     this.#settled = true;
+    this.#leases?.complete(this.#lookedMs - JOURNALED_MS);
     return read;
   }
 

@@ -1,9 +1,11 @@
 /** `lease now`: what each lease delivers at present, against what is contracted, installed and seen. */
-import type { Book, LedgerRange, LedgerReader } from '../accounting/reader.ts';
+import type { Book, LedgerRange } from '../accounting/reader.ts';
 import { leaseHistory } from '../accounting/leases/history.ts';
 import type { LeaseTerms } from '../accounting/leases/terms.ts';
-import { LeaseWatch, periodStartMs, type LeaseFigures } from '../accounting/leases/watch.ts';
-import { DAY_MS, HOUR_MS, type BucketTable, type KeptRow } from '../accounting/rows.ts';
+import { firstMinute } from '../accounting/leases/evidence.ts';
+import { LeaseWatch } from '../accounting/leases/watch.ts';
+import { periodStartMs, type LeaseFigures } from '../accounting/leases/watched.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type Rows } from '../accounting/rows.ts';
 import { readInventory } from '../config/inventory.ts';
 import type { Config } from '../config/schema.ts';
 import { askInstance } from '../proxy/net/control.ts';
@@ -13,8 +15,6 @@ import { CommandError, type Io } from './io.ts';
 import type { ParsedOptions } from './options.ts';
 import { age, isoTime } from './time.ts';
 
-/** The alarm is told of the last hours minute by minute. */
-const REPLAYED_HOURS = 2;
 const ANSWER_LIMIT_MS = 5_000;
 
 /** Figures of the leases among `chosen` that are in their term, of all hosts where the ledger is shared. */
@@ -34,24 +34,28 @@ async function measured(chosen: readonly LeaseTerms[], config: Config, book: Boo
   watch.told(leaseHistory(config.data).events);
   const hour = Math.floor(nowMs / HOUR_MS);
   const first = Math.floor(Math.min(nowMs - DAY_MS, ...chosen.map(({ lease }) => periodStartMs(lease, nowMs))) / HOUR_MS);
-  const replayed = hour - REPLAYED_HOURS;
+  const minutes = { from: firstMinute(nowMs), to: Math.floor(nowMs / MINUTE_MS) + 1 };
+  const seen = { from: hour - 1, to: hour + 1 };
   const ranges: LedgerRange[] = [
-    { table: 'delivered_hour', from: first, to: replayed }, { table: 'observed_minute', from: first * 60, to: (hour + 1) * 60 },
-    { table: 'delivered_minute', from: replayed * 60, to: (hour + 1) * 60 }, { table: 'worker_hour', from: hour - 1, to: hour + 1 }, { table: 'worker_connected', from: hour, to: hour + 1 },
+    { table: 'delivered_hour', from: first, to: minutes.from / 60 }, { table: 'observed_minute', from: Math.min(first * 60, minutes.from), to: minutes.to },
+    { table: 'delivered_minute', ...minutes }, { table: 'worker_hour', ...seen }, { table: 'worker_connected', ...seen },
   ];
   return book.read(ranges, (reader) => {
-    const accepted = [...reader.rows('delivered_hour', first, replayed)].filter(({ verdict }) => verdict === 'accepted');
-    watch.begin(accepted, reader.rows('observed_minute', first * 60, replayed * 60));
-    watch.committed({
-      delivered_minute: kept(reader, 'delivered_minute', replayed * 60, (hour + 1) * 60), observed_minute: kept(reader, 'observed_minute', replayed * 60, (hour + 1) * 60),
-      worker_hour: kept(reader, 'worker_hour', hour - 1, hour + 1), worker_connected: kept(reader, 'worker_connected', hour, hour + 1),
-    }, nowMs);
+    const rows = <T extends LedgerRange['table']>(table: T): Iterable<Rows[T]> => {
+      const { from, to } = ranges.find((range) => range.table === table) ?? minutes;
+      return reader.rows(table, from, to);
+    };
+    watch.begin(accepted(rows('delivered_hour')), rows('observed_minute'));
+    for (const row of accepted(rows('delivered_minute'))) watch.count(row);
+    for (const { leases, last_ms } of accepted(rows('worker_hour'))) watch.lastShare(leases, last_ms);
+    for (const { hour: bucket, leases, worker } of rows('worker_connected')) if (bucket === hour) watch.saw(leases, worker, nowMs);
+    watch.complete(nowMs);
     return watch.figures(nowMs);
   });
 }
 
-function kept<T extends BucketTable>(reader: LedgerReader, name: T, from: number, to: number): Map<string, KeptRow<T>> {
-  return new Map([...reader.rows(name, from, to)].map((row, index) => [String(index), { ...row, run: '' } as unknown as KeptRow<T>]));
+function accepted<R extends { readonly verdict: string }>(rows: Iterable<R>): R[] {
+  return [...rows].filter(({ verdict }) => verdict === 'accepted');
 }
 
 /** The running instance has watched for longer than the ledger was read here. */

@@ -1,128 +1,114 @@
 /**
- * The alarm of a lease: a test of "at least the contracted rate" that may be looked at after every share and still is wrong
- * by chance no more often than its budget (measurement.md §2.2). A test that began a day ago is blind for hours after an
- * over-delivery, so a fresh one begins every hour and lives a day; and what was honest within the last hour must not hide a
- * fire, so there are short-lived ones that begin every five minutes. They share the day's budget, for great losses are found early with little of it.
+ * The alarm of a lease: a test of "at least the contracted rate" that may be looked at as often as one likes and still is wrong
+ * by chance no more often than its budget. A likelihood ratio against one lower rate that began a day ago is blind for hours
+ * after an over-delivery; so one begins at every moment, each with its part of the day's budget, and what they add up to is
+ * looked at (the statistic of Shiryaev and Roberts). Its expectation grows by no more than 1 a day while shares come at the
+ * contracted rate or faster, so it reaches 1/α no more than α times a day on average, however long it goes on.
  */
-import { logGamma, lowerGamma } from '../chi-square.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../rows.ts';
+import { DAY_MS, MINUTE_MS } from '../rows.ts';
 
-interface Bank {
-  readonly everyMs: number;
-  /** Tests alive at once. */
-  readonly alive: number;
-  /** Of the day's budget. */
-  readonly part: number;
-}
-const BANKS: readonly Bank[] = [
-  { everyMs: HOUR_MS, alive: 24, part: 0.8 },
-  { everyMs: 5 * MINUTE_MS, alive: 12, part: 0.2 },
+/** Parts of the contracted rate that are tested against, with their parts of the budget: great losses within minutes, small ones within a day. */
+const RATES: readonly (readonly [part: number, weight: number])[] = [
+  [0.25, 0.08], [0.5, 0.14], [0.7, 0.1], [0.8, 0.1], [0.86, 0.14], [0.9, 0.2], [0.93, 0.1], [0.96, 0.08], [0.98, 0.06],
 ];
-
-/**
- * Shapes of the mixtures, averaged: the first finds great losses within minutes, the others shortfalls of a tenth and less.
- * About the number of shares after which each is at its best.
- */
-const SHAPES = [4, 30, 150] as const;
-
-/**
- * Gamma–Poisson mixture of one shape over rates below the contracted one: aᵃ·Γ(a+c)/(Γ(a)·(a+μ)^(a+c))·e^μ times the mass of
- * its posterior below 1 over that of its prior. Its expectation stays 1 while shares come at the expected rate or faster, so
- * it ever exceeds 1/α with a probability of at most α (Ville). Natural logarithm, without the mass of the posterior.
- */
-function logCeiling(shape: Shape, count: number, expected: number): number {
-  const { a } = shape;
-  return shape.constant + logGamma(a + count) - (a + count) * Math.log(a + expected) + expected;
-}
-
-interface Shape {
-  readonly a: number;
-  readonly constant: number;
-}
-const MIXTURE: readonly Shape[] = SHAPES.map((a) => ({ a, constant: a * Math.log(a) - logGamma(a) - Math.log(lowerGamma(a, a)) - Math.log(SHAPES.length) }));
-
-/**
- * Whether the average of the mixtures has reached e^threshold.
- *
- * @param count Shares found. @param expected Their number at the contracted rate.
- */
-function hasReached(threshold: number, count: number, expected: number): boolean {
-  const ceilings = MIXTURE.map((shape) => logCeiling(shape, count, expected));
-  const largest = Math.max(...ceilings);
-  // The mass of the posterior takes long to compute and is at most 1: most looks end here.
-  if (largest + Math.log(SHAPES.length) < threshold) return false;
-  const sum = MIXTURE.reduce((total, { a }, index) => total + Math.exp((ceilings[index] ?? 0) - largest) * lowerGamma(a + count, a + expected), 0);
-  return largest + Math.log(sum) >= threshold;
-}
-
-interface Running {
-  readonly startedMs: number;
-  count: number;
-  expected: number;
-  alarmed: boolean;
-}
+/** No stretch, however silent, says more than this, which is an alarm in any case; floats end not much later. */
+const FACTOR_MAX = 1e200;
 
 export interface Alarm {
-  /** When the test that found it began: since then shares are missing. */
+  /** Since then shares are missing: the most likely moment. */
   readonly sinceMs: number;
   readonly count: number;
   readonly expected: number;
 }
 
-/** Tests of one period of beginning. All those that begin within a day share the budget. */
-class TestBank {
-  readonly #bank: Bank;
-  readonly #threshold: number;
-  #running: Running[] = [];
-  #nextMs: number;
+/** Tests against one rate. */
+interface Against {
+  readonly part: number;
+  readonly log: number;
+  readonly weight: number;
+  /** Sum of the likelihood ratios, each with its weight. */
+  sum: number;
+  /** Logarithm of the largest of them, and since when it counts what. */
+  largest: number;
+  sinceMs: number;
+  count: number;
+  expected: number;
+}
 
-  constructor(bank: Bank, dailyBudget: number, startMs: number) {
-    this.#bank = bank;
-    this.#threshold = Math.log(DAY_MS / bank.everyMs / dailyBudget);
-    this.#nextMs = startMs;
+function beginAt(test: Against, atMs: number): void {
+  test.largest = 0;
+  test.sinceMs = atMs;
+  test.count = 0;
+  test.expected = 0;
+}
+
+/** The tests that begin on one day. They go on until the next day has ended. */
+class Generation {
+  readonly day: number;
+  readonly #threshold: number;
+  readonly #tests: Against[];
+
+  constructor(day: number, budget: number) {
+    this.day = day;
+    this.#threshold = 1 / budget;
+    this.#tests = RATES.map(([part, weight]) => ({ part, log: Math.log(part), weight, sum: 0, largest: 0, sinceMs: 0, count: 0, expected: 0 }));
   }
 
-  observe(nowMs: number, count: number, expected: number): Alarm | undefined {
-    const { everyMs, alive } = this.#bank;
-    if (nowMs >= this.#nextMs) {
-      this.#running = [...this.#running.slice(-(alive - 1)), { startedMs: nowMs, count: 0, expected: 0, alarmed: false }];
-      this.#nextMs = nowMs - ((nowMs - this.#nextMs) % everyMs) + everyMs;
-    }
-    let found: Alarm | undefined;
-    for (const test of this.#running) {
+  observe(fromMs: number, toMs: number, count: number, expected: number): Alarm | undefined {
+    const begins = Math.floor(fromMs / DAY_MS) === this.day ? (toMs - fromMs) / DAY_MS : 0;
+    let total = 0;
+    for (const test of this.#tests) {
+      const log = count * test.log + expected * (1 - test.part);
+      test.sum = (test.sum + begins * test.weight) * Math.min(FACTOR_MAX, Math.exp(log));
+      if (test.largest <= 0) beginAt(test, fromMs);
+      test.largest += log;
       test.count += count;
       test.expected += expected;
-      if (test.alarmed || test.count >= test.expected || !hasReached(this.#threshold, test.count, test.expected)) continue;
-      test.alarmed = true;
-      found ??= { sinceMs: test.startedMs, count: test.count, expected: test.expected };
+      total += test.sum;
     }
-    return found;
+    return total >= this.#threshold ? this.#found() : undefined;
+  }
+
+  /** What was found is not found again: what begins from here on must show it anew. */
+  #found(): Alarm {
+    const { sinceMs, count, expected } = this.#tests.reduce((most, test) => (test.sum > most.sum ? test : most));
+    for (const test of this.#tests) {
+      test.sum = 0;
+      test.largest = 0;
+    }
+    return { sinceMs, count, expected };
   }
 }
+
+/** Nothing that is older has a say in what the alarm finds: the days whose tests are alive, today's and yesterday's. */
+export const ALARM_DAYS = 2;
 
 /** One lease's alarm. Time and shares come from outside; it never looks at a clock. */
 export class ShortfallAlarm {
   readonly #budget: number;
-  #banks: readonly TestBank[] = [];
+  #generations: readonly Generation[] = [];
 
-  /** @param budget α: probability of a false alarm within a day, of this lease; the leases of a fleet share the fleet's. */
-  constructor(budget: number, startMs: number) {
+  /** @param budget α: false alarms a day, of this lease; the leases of a fleet share the fleet's. */
+  constructor(budget: number) {
     this.#budget = budget;
-    this.restart(startMs);
   }
 
   /**
-   * Counts a stretch of time that ends at `nowMs`, no longer than a minute or so: shares found of one fixed difficulty, and
-   * how many were to be expected of the contracted rate while it was observed. Returns an alarm when a test now says so.
+   * Counts a stretch of time of a minute or less: shares found of one difficulty that was fixed before, and how many were to
+   * be expected of the contracted rate while it was observed. Returns an alarm when the tests now say so.
    */
-  observe(nowMs: number, count: number, expected: number): Alarm | undefined {
-    const found = this.#banks.map((bank) => bank.observe(nowMs, count, expected));
+  observe(fromMs: number, toMs: number, count: number, expected: number): Alarm | undefined {
+    const day = Math.floor(fromMs / DAY_MS);
+    if (this.#generations.at(-1)?.day !== day) {
+      this.#generations = [...this.#generations.filter((generation) => generation.day > day - ALARM_DAYS), new Generation(day, this.#budget)];
+    }
+    const found = this.#generations.map((generation) => generation.observe(fromMs, toMs, count, expected));
     return found.find((alarm) => alarm !== undefined);
   }
 
-  /** At curtailment and at a change of rate or difficulty: what was counted says nothing of what is owed from here on. */
-  restart(nowMs: number): void {
-    this.#banks = BANKS.map((bank) => new TestBank(bank, this.#budget * bank.part, nowMs));
+  /** At curtailment and at a change of rate: what was counted says nothing of what is owed from here on. */
+  restart(): void {
+    this.#generations = [];
   }
 }
 
@@ -132,5 +118,5 @@ export class ShortfallAlarm {
  */
 const DARK_EXPECTED = 18;
 export function isDark(silentMs: number, sharesPerMinute: number): boolean {
-  return (silentMs / 60_000) * sharesPerMinute >= DARK_EXPECTED;
+  return (silentMs / MINUTE_MS) * sharesPerMinute >= DARK_EXPECTED;
 }

@@ -1,35 +1,30 @@
 /** How long this host observed, minute by minute: the basis of every rate of a lease, and of how many shares were to be expected. */
 import { exposures } from '../exposure.ts';
 import { MINUTE_MS, type ObservedMinuteRow } from '../rows.ts';
+import { KEPT_MINUTES } from './minutes.ts';
 
 /** Minutes kept by process. */
 const OPEN_MINUTES = 10;
-/** Minutes kept one by one; what is older is known to the hour. */
-const RECENT_MINUTES = 180;
+/** What is older than the minutes kept one by one is known to the hour: of a month of 31 days and the hour that autumn adds. */
+export const KEPT_HOURS = 31 * 24 + 1;
 /** Sums remembered: a few for each lease. */
 const SUMS_MAX = 10_000;
 
 export class Observed {
   readonly #open = new Map<number, Map<string, ObservedMinuteRow>>();
   readonly #byMinute = new Map<number, number>();
-  readonly #keptHours: number;
   readonly #byHour = new Map<number, number>();
   #lastMs = 0;
   /** Asked for by every lease, and the same for most, until more is observed. */
   readonly #sums = new Map<string, number>();
-
-  /** @param keptHours How far back `between` can tell. */
-  constructor(keptHours: number) {
-    this.#keptHours = keptHours;
-  }
 
   /** Wall clock of the latest observation. */
   get lastMs(): number {
     return this.#lastMs;
   }
 
-  /** Adds rows of some minutes; returns for each of them by how many milliseconds its exposure has grown, in order of time. */
-  add(rows: Iterable<ObservedMinuteRow>): Map<number, number> {
+  /** Adds rows of some minutes; returns the first of them whose exposure has grown. */
+  add(rows: Iterable<ObservedMinuteRow>): number | undefined {
     this.#sums.clear();
     const touched = new Set<number>();
     for (const row of rows) {
@@ -40,26 +35,31 @@ export class Observed {
       touched.add(row.minute);
       this.#lastMs = Math.max(this.#lastMs, row.last_ms);
     }
-    const grown = new Map<number, number>();
+    let first: number | undefined;
     for (const minute of [...touched].toSorted((a, b) => a - b)) {
       const ms = exposures([...(this.#open.get(minute)?.values() ?? [])], 1).get(minute) ?? 0;
       const more = Math.max(0, ms - (this.#byMinute.get(minute) ?? 0));
       const hour = Math.floor(minute / 60);
-      grown.set(minute, more);
       this.#byMinute.set(minute, (this.#byMinute.get(minute) ?? 0) + more);
       this.#byHour.set(hour, (this.#byHour.get(hour) ?? 0) + more);
+      if (more > 0) first ??= minute;
     }
     this.#forget();
-    return grown;
+    return first;
   }
 
-  /** Milliseconds observed in the minutes [from, to): of the last three hours, or of whole hours. */
+  /** Milliseconds observed in the minutes [from, to): of the last days, or of whole hours. */
   between(from: number, to: number): number {
     const key = `${from} ${to}`;
     if (this.#sums.size >= SUMS_MAX) this.#sums.clear();
     const ms = this.#sums.get(key) ?? this.#sum(from, to);
     this.#sums.set(key, ms);
     return ms;
+  }
+
+  /** Milliseconds observed in a minute of the last days. */
+  minute(minute: number): number {
+    return this.#byMinute.get(minute) ?? 0;
   }
 
   #sum(from: number, to: number): number {
@@ -72,11 +72,29 @@ export class Observed {
     return ms;
   }
 
+  /** Milliseconds observed from a moment on. */
+  since(fromMs: number): number {
+    const minute = Math.floor(fromMs / MINUTE_MS);
+    const end = Math.floor(this.#lastMs / MINUTE_MS) + 1;
+    return this.#rest(minute, fromMs) + this.between(Math.max(minute + 1, end - 60 * KEPT_HOURS), end);
+  }
+
+  /** Of the minute in which a moment lies, what was observed after it. */
+  #rest(minute: number, fromMs: number): number {
+    const rows = this.#open.get(minute);
+    if (rows === undefined) return Math.min(this.#byMinute.get(minute) ?? 0, (minute + 1) * MINUTE_MS - fromMs);
+    const after = [...rows.values()].filter(({ last_ms }) => last_ms > fromMs).map((row): ObservedMinuteRow => {
+      const firstMs = Math.max(row.first_ms, fromMs);
+      return { ...row, first_ms: firstMs, observed_ms: Math.min(row.observed_ms, row.last_ms - firstMs) };
+    });
+    return exposures(after, 1).get(minute) ?? 0;
+  }
+
   #forget(): void {
     const last = Math.floor(this.#lastMs / MINUTE_MS);
     for (const minute of this.#open.keys()) if (minute < last - OPEN_MINUTES) this.#open.delete(minute);
-    forgetBelow(this.#byMinute, last - RECENT_MINUTES);
-    forgetBelow(this.#byHour, Math.floor(last / 60) - this.#keptHours);
+    forgetBelow(this.#byMinute, last - KEPT_MINUTES);
+    forgetBelow(this.#byHour, Math.floor(last / 60) - KEPT_HOURS);
   }
 }
 

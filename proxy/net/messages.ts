@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts';
 import type { HistogramSnapshot } from '../../config/timing.ts';
 import type { VitalsSnapshot } from '../../config/vitals.ts';
-import type { LeaseFigures } from '../../accounting/leases/watch.ts';
+import type { LeaseFigures } from '../../accounting/leases/watched.ts';
 import type { LedgerSeries } from '../../accounting/series.ts';
 import type { PackedSeries, SeriesKnown } from '../../accounting/series-wire.ts';
 import type { OwnVerdict, PoolReason } from '../mining/verdict.ts';

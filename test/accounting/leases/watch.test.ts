@@ -1,7 +1,8 @@
 /** The leases of a running instance: states in time, rates with intervals, and no alarm for luck, curtailment or a change of difficulty. */
 import { describe, expect, it } from 'vitest';
 import type { LeaseEvent } from '../../../accounting/leases/history.ts';
-import { LeaseWatch, periodStartMs, type LeaseFigures } from '../../../accounting/leases/watch.ts';
+import { LeaseWatch } from '../../../accounting/leases/watch.ts';
+import { periodStartMs, type LeaseFigures } from '../../../accounting/leases/watched.ts';
 import { emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../../accounting/rows.ts';
 import { parseInventory } from '../../../config/inventory.ts';
 import { seededRandom, type Random } from '../../../config/world.ts';
@@ -38,6 +39,7 @@ class Farm {
       this.nowMs += stepMs;
       const n = poisson((part * 20 * 2 ** (EXPONENT - exponent) * stepMs) / MINUTE_MS, this.random);
       for (const process of ['a', 'b']) this.watch.committed(this.#second(process, stepMs, process === 'a' ? n : 0, exponent), this.nowMs);
+      this.watch.complete(this.nowMs);
       this.states.add(this.figures().state);
     }
   }
