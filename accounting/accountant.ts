@@ -151,6 +151,11 @@ export class Accountant {
     return this.#leases?.figures(this.#options.world.wallMs()) ?? [];
   }
 
+  /** For the exchange with other hosts. */
+  get watch(): LeaseWatch | undefined {
+    return this.#leases;
+  }
+
   #look(): { readonly state: AccountantState; readonly totals: Totals } {
     const folding = this.#folding;
     if (folding === undefined || (!this.#settled && this.#last !== undefined)) return this.#withoutLedger();

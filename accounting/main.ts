@@ -7,7 +7,7 @@ import { Accountant, type AccountantFigures, type AccountantMetrics } from './ac
 import { InventoryKeeper } from './leases/inventory-keeper.ts';
 import { leaseTerms } from './leases/terms.ts';
 import { readHostId } from './redis/host.ts';
-import { openPublisher } from './redis/open.ts';
+import { openSharing } from './redis/open.ts';
 import type { PublisherFigures } from './redis/publisher.ts';
 import { SeriesSender, type PackedSeries, type SeriesKnown } from './series-wire.ts';
 import { sentenceOf } from './store.ts';
@@ -57,7 +57,8 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   const accountant = Accountant.open({
     dataDir: config.data, world, leases: leaseTerms(config), shared: config.redis !== undefined, onNotice: (sentence) => logEvent(log, 'ledger set aside', {}, sentence),
   });
-  const publisher = config.redis === undefined ? undefined : openPublisher(config.redis, config.data, world);
+  const sharing = config.redis === undefined ? undefined : openSharing(config.redis, config.data, world);
+  const publisher = sharing?.publisher;
   let stopAtMs: number | undefined;
 
   const end = async (): Promise<void> => {
@@ -68,6 +69,7 @@ function run(config: Pick<Config, 'data' | 'journal' | 'redis' | 'leases' | 'par
   const turn = (): void => {
     const done = accountant.step();
     const publishing = accountant.between((units) => publisher?.turn(units, stopAtMs !== undefined)) ?? false;
+    sharing?.peers.turn(accountant.watch);
     const finished = done === 0 && !accountant.busy && !publishing;
     if (stopAtMs !== undefined && (finished || world.monoMs() >= stopAtMs)) return void end();
     if (accountant.busy) setImmediate(turn);

@@ -23,7 +23,7 @@ async function leasesNow(chosen: readonly LeaseTerms[], config: Config, options:
   const book = await openBook(options, io);
   try {
     const figures = await measured(chosen, config, book, nowMs);
-    return sharedConfig(options) === undefined ? await withStates(figures, config.data, io) : figures;
+    return await withStates(figures, config.data, sharedConfig(options) !== undefined, io);
   } finally {
     book.close();
   }
@@ -59,7 +59,7 @@ function accepted<R extends { readonly verdict: string }>(rows: Iterable<R>): R[
 }
 
 /** The running instance has watched for longer than the ledger was read here. */
-async function withStates(figures: readonly LeaseFigures[], dataDir: string, io: Io): Promise<LeaseFigures[]> {
+async function withStates(figures: readonly LeaseFigures[], dataDir: string, shared: boolean, io: Io): Promise<LeaseFigures[]> {
   let watched: readonly LeaseFigures[];
   try {
     watched = (await askInstance(dataDir, 'status', io.world, ANSWER_LIMIT_MS)).accountant?.leases ?? [];
@@ -68,7 +68,9 @@ async function withStates(figures: readonly LeaseFigures[], dataDir: string, io:
   }
   return figures.map((each) => {
     const known = watched.find(({ lease }) => lease === each.lease);
-    return known === undefined ? each : { ...each, state: known.state, shortfall: known.shortfall, seen: known.seen };
+    if (known === undefined) return each;
+    // What it sees of machines is this host's alone.
+    return { ...each, state: known.state, shortfall: known.shortfall, waitsFor: known.waitsFor, ...(shared ? {} : { seen: known.seen }) };
   });
 }
 
@@ -95,9 +97,9 @@ function printFigures(figures: readonly LeaseFigures[], nowMs: number, options: 
 /** A line for each lease. */
 export function leaseTable(figures: readonly LeaseFigures[], nowMs: number): string {
   const rate = (value: number | undefined): string => (value === undefined ? '–' : scaled(value, 'H/s'));
-  const rows = figures.map(({ lease, state, contracted, installed, seen, windows, lastShareMs, shortfall }) => [
+  const rows = figures.map(({ lease, state, contracted, installed, seen, windows, lastShareMs, shortfall, waitsFor }) => [
     lease,
-    state === 'low' && shortfall !== undefined ? `low since ${isoTime(shortfall.sinceMs).slice(0, 16)}Z or later` : state,
+    stateText(state, shortfall, waitsFor),
     rate(contracted), rate(installed), rate(seen),
     ...windows.map((each) => rateWithInterval(each.rate, each.low, each.high)),
     percent(windows.at(-1)?.ratio),
@@ -105,6 +107,11 @@ export function leaseTable(figures: readonly LeaseFigures[], nowMs: number): str
   ]);
   const right = (title: string) => ({ title, right: true });
   return table([{ title: 'lease' }, { title: 'state' }, right('contracted'), right('installed'), right('seen'), right('5 m'), right('1 h'), right('24 h'), right('period'), right('of owed, period'), right('last share')], rows);
+}
+
+function stateText(state: LeaseFigures['state'], shortfall: LeaseFigures['shortfall'], waitsFor: readonly string[]): string {
+  const text = state === 'low' && shortfall !== undefined ? `low since ${isoTime(shortfall.sinceMs).slice(0, 16)}Z or later` : state;
+  return waitsFor.length === 0 ? text : `${text}, no word of ${waitsFor.join(', ')}`;
 }
 
 function percent(ratio: number | undefined): string {

@@ -5,6 +5,7 @@
 import type { InventoryRow } from '../../config/inventory.ts';
 import { leaseIds } from '../../proxy/session/leases.ts';
 import { MINUTE_MS, type Deltas, type ObservedMinuteRow } from '../rows.ts';
+import { OtherHost, type HourStanding, type Standing } from './elsewhere.ts';
 import type { LeaseEvent } from './history.ts';
 import { Observed } from './observed.ts';
 import type { LeaseTerms } from './terms.ts';
@@ -29,6 +30,9 @@ export class LeaseWatch {
   readonly #shared: boolean;
   #events: readonly LeaseEvent[] = [];
   #recalledFrom = -Infinity;
+  #completeMs: number | undefined;
+  /** By their ids; undefined until they are known. */
+  #others: Map<string, OtherHost> | undefined;
 
   /** @param shared Other hosts may have machines of these leases. */
   constructor(leases: readonly LeaseTerms[], inventory: readonly InventoryRow[] | undefined, shared = false) {
@@ -91,7 +95,51 @@ export class LeaseWatch {
   /** Everything of before `untilMs` was committed. The alarm looks at whole minutes. */
   complete(untilMs: number): void {
     if (this.#recalledFrom > -Infinity) return;
+    this.#completeMs = untilMs;
+    if (!this.#isKnown) return;
     for (const lease of this.#leases.values()) lease.feed(Math.floor(untilMs / MINUTE_MS), this.#observed);
+  }
+
+  /** Whose machines there may be elsewhere is known. */
+  get #isKnown(): boolean {
+    return !this.#shared || this.#others !== undefined;
+  }
+
+  /** How this host stands, once it has looked at its ledger. */
+  standing(name: string): Standing | undefined {
+    if (this.#completeMs === undefined) return undefined;
+    const atMs = Math.min(this.#completeMs, this.#observed.lastMs);
+    const leases = [...this.#leases].flatMap(([id, lease]) => (lease.lastShareMs === undefined ? [] : [[id, { lastMs: lease.lastShareMs, silentMs: lease.silentMs(atMs, this.#observed) }]]));
+    return { name, atMs, toMinute: Math.floor(this.#completeMs / MINUTE_MS), leases: Object.fromEntries(leases) as Standing['leases'] };
+  }
+
+  /** What was counted here in an hour, before a minute. */
+  hourStanding(hour: number, toMinute: number): HourStanding {
+    const [from, to] = [hour * 60, Math.min((hour + 1) * 60, toMinute)];
+    const observed = Array.from({ length: Math.max(0, to - from) }, (_, index) => [from + index, this.#observed.minute(from + index)] as const);
+    const leases = [...this.#leases].map(([id, lease]) => [id, lease.minutes(from, Math.max(from, to))] as const).filter(([, rows]) => rows.length > 0);
+    return { observed: observed.filter(([, ms]) => ms > 0), leases: Object.fromEntries(leases) };
+  }
+
+  /** Everything before that minute is known of another host. */
+  knownTo(id: string): number {
+    return this.#others?.get(id)?.toMinute ?? 0;
+  }
+
+  /** How all other hosts stand that have said so, and what they have said of minutes that were not known. */
+  others(standings: ReadonlyMap<string, Standing>, hours: ReadonlyMap<string, readonly HourStanding[]>): void {
+    const known = this.#others ?? new Map<string, OtherHost>();
+    for (const id of known.keys()) if (!standings.has(id)) known.delete(id);
+    for (const [id, standing] of standings) {
+      const host = known.get(id) ?? new OtherHost(standing);
+      known.set(id, host);
+      const from = host.toMinute;
+      host.standing = standing;
+      host.take(hours.get(id) ?? [], standing.toMinute);
+      if (host.toMinute > from) for (const lease of Object.keys(standing.leases)) this.#leases.get(lease)?.changed(from);
+    }
+    this.#others = known;
+    for (const lease of this.#leases.values()) lease.elsewhere([...known.values()]);
   }
 
   /** An accepted share under a set of leases came then. */
@@ -106,7 +154,7 @@ export class LeaseWatch {
 
   /** Of those whose term has begun and not ended. */
   figures(nowMs: number): LeaseFigures[] {
-    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#months, this.#inventory, this.#shared));
+    return [...this.#leases.values()].filter((lease) => lease.inTerm(nowMs)).map((lease) => lease.figures(nowMs, this.#observed, this.#months, this.#inventory, this.#shared, this.#isKnown));
   }
 
   #of(leases: string): WatchedLease[] {

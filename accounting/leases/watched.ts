@@ -3,9 +3,10 @@ import { dateAt, midnightMs } from '../../config/calendar.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
 import { leaseCeiling } from '../../proxy/session/lease-terms.ts';
 import { estimate } from '../estimate.ts';
-import { HOUR_MS, MINUTE_MS } from '../rows.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../rows.ts';
 import { isDark, type Alarm } from './alarm.ts';
 import { excusedBy, isUnder } from './draft.ts';
+import type { OtherHost } from './elsewhere.ts';
 import { Evidence, firstMinute } from './evidence.ts';
 import { msWithin, type Span } from './excused.ts';
 import { statedTimes, withTermination, type LeaseEvent } from './history.ts';
@@ -28,6 +29,8 @@ export interface LeaseFigures {
   /** Plates of those machines that are connected. */
   readonly seen: number | undefined;
   readonly lastShareMs: number | undefined;
+  /** Names of other hosts with machines of it that have not said for a while how they stand: what they measure is missing here. */
+  readonly waitsFor: readonly string[];
   /** What the alarm has found: since `sinceMs` only `count` of `expected` shares of its difficulty came. */
   readonly shortfall: Alarm | undefined;
   readonly windows: readonly {
@@ -42,6 +45,10 @@ export interface LeaseFigures {
 
 /** Nobody observed for so long: nothing can be said. */
 const UNMEASURED_MS = 30_000;
+/** Another host that has not said anything for so long is not waited for. What it should have measured is then not known. */
+const LAG_MS = 2 * MINUTE_MS;
+/** A host has machines of a lease if it had a share of them in that time. */
+const SHARER_MS = DAY_MS;
 /** Machine time is written down once a minute. */
 const SEEN_MS = 150_000;
 /** Work above contract by less is chance or habit, where the lease does not say how much is paid. */
@@ -67,6 +74,7 @@ export class WatchedLease {
   #fedMinute = 0;
   #stale = false;
   #base = { hour: 0, exponent: 0 };
+  #others: readonly OtherHost[] = [];
   lastShareMs: number | undefined;
 
   constructor(terms: LeaseTerms, budget: number) {
@@ -121,8 +129,21 @@ export class WatchedLease {
     return new Set(this.#workers.keys());
   }
 
-  /** Everything before a minute is known: the alarm looks at it. */
-  feed(end: number, observed: Observed): void {
+  /** How other hosts stand that share the ledger. */
+  elsewhere(others: readonly OtherHost[]): void {
+    this.#others = others;
+  }
+
+  /** Other hosts that have machines of it, if any; and whether this one has, or would be the only one to. */
+  #sharers(nowMs: number): { readonly others: readonly OtherHost[]; readonly here: boolean } {
+    const others = this.#others.filter((host) => host.has(this.terms.id, nowMs - SHARER_MS));
+    return { others, here: others.length === 0 || (this.lastShareMs ?? -Infinity) >= nowMs - SHARER_MS };
+  }
+
+  /** Everything before a minute is known here: the alarm looks at it once the other hosts have said what they measured, or late. */
+  feed(completeMinute: number, observed: Observed): void {
+    const { others, here } = this.#sharers(completeMinute * MINUTE_MS);
+    const end = Math.min(completeMinute, ...others.map(({ toMinute }) => Math.max(toMinute, completeMinute - LAG_MS / MINUTE_MS)));
     if (end <= this.#fedMinute) return;
     if (this.#stale || this.#evidence === undefined) {
       this.#evidence = new Evidence(this.#budget, (exponent) => this.#sharesPerMinute(exponent));
@@ -131,16 +152,38 @@ export class WatchedLease {
     }
     const evidence = this.#evidence;
     for (let minute = Math.max(this.#fedMinute, firstMinute(end * MINUTE_MS)); minute < end; minute += 1) {
-      const exponent = this.#baseExponent(Math.floor(minute / 60));
+      const exponent = this.#baseExponent(Math.floor(minute / 60), others);
       const isWhole = (): boolean => {
-        const counts = this.#minutes.sum(minute - 59, minute + 1);
+        const [counts, hourMs] = this.#measured(minute - 59, minute + 1, observed, others, here);
         counts.set(exponent, counts.get(exponent) ?? 0);
-        const { high = 0 } = estimate(counts, observed.between(minute - 59, minute + 1));
+        const { high = 0 } = estimate(counts, hourMs);
         return high >= Number(this.terms.lease.contracted);
       };
-      evidence.take({ minute, counts: this.#minutes.sum(minute, minute + 1), observedMs: observed.minute(minute), owed: this.#isOwedAll(minute), exponent }, isWhole);
+      const [counts, observedMs] = this.#measured(minute, minute + 1, observed, others, here);
+      evidence.take({ minute, counts, observedMs, owed: this.#isOwedAll(minute), exponent }, isWhole);
     }
     this.#fedMinute = end;
+  }
+
+  /** Shares and time of the minutes [from, to) in which all hosts that have machines of it observed; of the others nothing is known. */
+  #measured(from: number, to: number, observed: Observed, others: readonly OtherHost[], here: boolean): [Map<number, number>, number] {
+    if (others.length === 0) return [this.#minutes.sum(from, to), to - from === 1 ? observed.minute(from) : observed.between(from, to)];
+    const counts = new Map<number, number>();
+    let observedMs = 0;
+    for (let minute = from; minute < to; minute += 1) {
+      const ms = Math.min(here ? observed.minute(minute) : MINUTE_MS, ...others.map((host) => host.observedMs(minute)));
+      if (ms === 0) continue;
+      observedMs += ms;
+      for (const part of [this.#minutes.sum(minute, minute + 1), ...others.map((host) => host.counts(this.terms.id, minute, minute + 1))]) {
+        for (const [exponent, n] of part) counts.set(exponent, (counts.get(exponent) ?? 0) + n);
+      }
+    }
+    return [counts, observedMs];
+  }
+
+  /** Accepted shares here, for the other hosts. */
+  minutes(from: number, to: number): (readonly [minute: number, exponent: number, n: number])[] {
+    return Array.from({ length: to - from }, (_, index) => from + index).flatMap((minute) => [...this.#minutes.sum(minute, minute + 1)].map(([exponent, n]) => [minute, exponent, n] as const));
   }
 
   #isOwedAll(minute: number): boolean {
@@ -149,7 +192,12 @@ export class WatchedLease {
   }
 
   /** Largest k in the last hour before `hour` that had shares: difficulties that counts are stated at are fixed with the hour. */
-  #baseExponent(hour: number): number {
+  #baseExponent(hour: number, others: readonly OtherHost[]): number {
+    const theirs = others.flatMap((host) => [...host.counts(this.terms.id, (hour - 1) * 60, hour * 60).keys()]);
+    return Math.max(this.#ownExponent(hour), ...theirs);
+  }
+
+  #ownExponent(hour: number): number {
     if (this.#base.hour === hour) return this.#base.exponent;
     let before = hour - 1;
     while (before >= hour - KEPT_HOURS && !this.#hours.has(before)) before -= 1;
@@ -161,7 +209,9 @@ export class WatchedLease {
   /** k in force now. */
   #exponentAt(nowMs: number): number {
     const hour = Math.floor(nowMs / HOUR_MS);
-    return Math.max(this.#baseExponent(hour), ...(this.#hours.get(hour)?.keys() ?? []));
+    const { others } = this.#sharers(nowMs);
+    const theirs = others.flatMap((host) => [...host.counts(this.terms.id, hour * 60, (hour + 1) * 60).keys()]);
+    return Math.max(this.#baseExponent(hour, others), ...theirs, ...(this.#hours.get(hour)?.keys() ?? []));
   }
 
   #sharesPerMinute(exponent: number): number {
@@ -173,7 +223,8 @@ export class WatchedLease {
     return this.lastShareMs === undefined && this.#workers.size === 0;
   }
 
-  figures(nowMs: number, observed: Observed, months: MonthStarts, inventory: readonly InventoryRow[] | undefined, shared: boolean): LeaseFigures {
+  /** @param known Whether it is known which other hosts there are. */
+  figures(nowMs: number, observed: Observed, months: MonthStarts, inventory: readonly InventoryRow[] | undefined, shared: boolean, known: boolean): LeaseFigures {
     const contracted = Number(this.terms.lease.contracted);
     const windows = this.#windows(nowMs, observed, Math.max(months.of(this.terms.lease.timezone, nowMs), this.terms.lease.term.fromMs));
     const owed = this.isOwed(nowMs) ? contracted : 0;
@@ -182,7 +233,8 @@ export class WatchedLease {
     const plates = (rows: readonly InventoryRow[] | undefined): number | undefined => rows && Number(rows.reduce((sum, row) => sum + row.nameplateHashes, 0n));
     return {
       lease: this.terms.id, contracted, owed, windows, installed: plates(machines), seen: plates(machines?.filter(({ worker }) => names.has(worker))),
-      lastShareMs: this.lastShareMs, shortfall: this.#evidence?.found, state: shared && this.isElsewhere ? 'unmeasured' : this.#state(nowMs, observed, windows),
+      lastShareMs: this.#lastShareMs(nowMs), waitsFor: this.#waitsFor(nowMs), shortfall: this.#evidence?.found,
+      state: (shared && this.isElsewhere && this.#sharers(nowMs).others.length === 0) || !known ? 'unmeasured' : this.#state(nowMs, observed, windows),
     };
   }
 
@@ -222,17 +274,36 @@ export class WatchedLease {
     return from >= to ? 0 : to - from - msWithin(this.#excused, from, to);
   }
 
-  /** Observed time since the last share, and not before something was owed. */
-  #silentMs(nowMs: number, observed: Observed): number {
+  #lastShareMs(nowMs: number): number | undefined {
+    const all = [this.lastShareMs, ...this.#sharers(nowMs).others.map(({ standing }) => standing.leases[this.terms.id]?.lastMs)].filter((each) => each !== undefined);
+    return all.length === 0 ? undefined : Math.max(...all);
+  }
+
+  #waitsFor(nowMs: number): string[] {
+    return this.#sharers(nowMs).others.filter(({ standing }) => nowMs - standing.atMs > LAG_MS).map(({ standing }) => standing.name);
+  }
+
+  /** Everywhere, for as long as it is known. */
+  #isDark(nowMs: number, observed: Observed): boolean {
+    const { others, here } = this.#sharers(nowMs);
+    const silent = [...(here ? [this.silentMs(nowMs, observed)] : []), ...others.map(({ standing }) => standing.leases[this.terms.id]?.silentMs ?? 0)];
+    return isDark(Math.min(...silent), this.#sharesPerMinute(this.#exponentAt(nowMs)));
+  }
+
+  /** Time observed here since the last share here, and not before something was owed. */
+  silentMs(nowMs: number, observed: Observed): number {
     const ends = this.#excused.map(({ toMs }) => toMs).filter((toMs) => toMs <= nowMs);
     return observed.since(Math.max(this.lastShareMs ?? 0, this.terms.lease.term.fromMs, ...ends));
   }
 
   #state(nowMs: number, observed: Observed, windows: LeaseFigures['windows']): LeaseState {
-    if (nowMs - observed.lastMs > UNMEASURED_MS) return 'unmeasured';
+    if (this.#sharers(nowMs).here && nowMs - observed.lastMs > UNMEASURED_MS) return 'unmeasured';
     if (!this.isOwed(nowMs)) return 'curtailed';
-    if (isDark(this.#silentMs(nowMs, observed), this.#sharesPerMinute(this.#exponentAt(nowMs)))) return 'dark';
+    const isWaiting = this.#waitsFor(nowMs).length > 0;
+    if (!isWaiting && this.#isDark(nowMs, observed)) return 'dark';
+    // What was found before stays found.
     if (this.#evidence?.found !== undefined) return 'low';
+    if (isWaiting) return 'unmeasured';
     const day = windows[2];
     const upTo = Number(this.terms.lease.overDelivery?.upTo ?? OVER_PERCENT);
     // Looked at all the time, an interval of minutes would be above it by chance now and then.

@@ -3,6 +3,7 @@ import type { RedisConfig } from '../../config/schema.ts';
 import type { World } from '../../config/world.ts';
 import { SharedRedis } from './client.ts';
 import { HostClaim } from './host.ts';
+import { LeasePeers } from './lease-peers.ts';
 import { Publisher } from './publisher.ts';
 import { retentionOf } from './retention.ts';
 import { SharedBook } from './shared-book.ts';
@@ -12,15 +13,21 @@ function connect(config: RedisConfig, world: World, name: string): SharedRedis {
 }
 
 /** Throws a sentence when the host has no id and none can be made; that Redis is away shows in the publisher's figures. */
-export function openPublisher(config: RedisConfig, dataDir: string, world: World): Publisher {
+export function openSharing(config: RedisConfig, dataDir: string, world: World): { readonly publisher: Publisher; readonly peers: LeasePeers } {
   const redis = connect(config, world, 'weighbridge accountant');
   try {
     const claim = new HostClaim({ redis, world, dataDir, prefix: config.prefix });
-    return new Publisher({ redis, claim, world, prefix: config.prefix, retention: retentionOf(config), scrubMs: config.scrubMs });
+    const publisher = new Publisher({ redis, claim, world, prefix: config.prefix, retention: retentionOf(config), scrubMs: config.scrubMs });
+    return { publisher, peers: new LeasePeers({ redis, claim, world, prefix: config.prefix }) };
   } catch (error) {
     redis.close();
     throw error;
   }
+}
+
+/** Only to publish. */
+export function openPublisher(config: RedisConfig, dataDir: string, world: World): Publisher {
+  return openSharing(config, dataDir, world).publisher;
 }
 
 /** A connection for one command. Rejects with a sentence when Redis does not answer in time. */

@@ -151,6 +151,20 @@ describe('a lease that is watched', () => {
     for (const { rate } of farm.figures().windows) expect(rate / CONTRACTED).toBeLessThan(1.4);
   });
 
+  it('is dark as soon after the end of a curtailment as at any time, and later in proportion where it has fewer shares a minute', () => {
+    const farm = new Farm(21, { curtailment: { annualCapHours: 100, creditTo: 'acme' } });
+    farm.run(HOUR_MS, 1, EXPONENT, 5000);
+    farm.watch.told([event({ from_ms: farm.nowMs, to_ms: farm.nowMs + HOUR_MS })]);
+    farm.run(HOUR_MS, 0, EXPONENT, 5000);
+    expect(farm.until('dark', 0, HOUR_MS)).toBeLessThanOrEqual(60_000);
+    // At four times the difficulty, of which only the shares tell: 5 a minute.
+    const slow = new Farm(22);
+    slow.run(HOUR_MS, 1, EXPONENT + 2, 5000);
+    const silentMs = slow.until('dark', 0, HOUR_MS);
+    expect(silentMs).toBeLessThanOrEqual((18 / 5) * MINUTE_MS + 1000);
+    expect(silentMs).toBeGreaterThan(2 * MINUTE_MS);
+  });
+
   it('is unmeasured while nobody observes, and not blamed for that time', () => {
     const farm = new Farm(10);
     farm.run(HOUR_MS, 1, EXPONENT, 5000);
@@ -173,6 +187,8 @@ describe('a lease that is watched', () => {
         }
         return deltas;
       };
+      // There are no others.
+      if (shared) watch.others(new Map(), new Map());
       watch.committed(observed(10 * MINUTE_MS), START_MS + 10 * MINUTE_MS);
       expect(watch.figures(START_MS + 10 * MINUTE_MS)).toMatchObject([{ state: shared ? 'unmeasured' : 'dark' }]);
       watch.lastShare('l', START_MS);
