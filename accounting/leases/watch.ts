@@ -7,9 +7,10 @@ import { leaseIds } from '../../proxy/session/leases.ts';
 import { MINUTE_MS, type Deltas, type ObservedMinuteRow } from '../rows.ts';
 import { OtherHost, type HourStanding, type Standing } from './elsewhere.ts';
 import type { LeaseEvent } from './history.ts';
+import { MonthStarts } from './months.ts';
 import { Observed } from './observed.ts';
 import type { LeaseTerms } from './terms.ts';
-import { MonthStarts, WatchedLease, type LeaseFigures } from './watched.ts';
+import { WatchedLease, type LeaseFigures } from './watched.ts';
 
 /** False alarms a day, of all leases together. */
 const DAILY_BUDGET = 0.005;

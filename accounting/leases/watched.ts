@@ -1,5 +1,4 @@
 /** One lease of those that are watched: its shares by minute and hour, its alarm, its silence, and the state that comes of them. */
-import { dateAt, midnightMs } from '../../config/calendar.ts';
 import type { InventoryRow } from '../../config/inventory.ts';
 import { leaseCeiling } from '../../proxy/session/lease-terms.ts';
 import { estimate } from '../estimate.ts';
@@ -11,6 +10,7 @@ import { Evidence, firstMinute } from './evidence.ts';
 import { msWithin, type Span } from './excused.ts';
 import { statedTimes, withTermination, type LeaseEvent } from './history.ts';
 import { MinuteCounts, type Counts } from './minutes.ts';
+import type { MonthStarts } from './months.ts';
 import { KEPT_HOURS, type Observed } from './observed.ts';
 import type { LeaseTerms } from './terms.ts';
 
@@ -143,7 +143,10 @@ export class WatchedLease {
   /** Everything before a minute is known here: the alarm looks at it once the other hosts have said what they measured, or late. */
   feed(completeMinute: number, observed: Observed): void {
     const { others, here } = this.#sharers(completeMinute * MINUTE_MS);
-    const end = Math.min(completeMinute, ...others.map(({ toMinute }) => Math.max(toMinute, completeMinute - LAG_MS / MINUTE_MS)));
+    const late = completeMinute - LAG_MS / MINUTE_MS;
+    // Any host may have had its first share of the lease.
+    const waited = this.#others.filter((host) => host.toMinute >= late || others.includes(host));
+    const end = Math.min(completeMinute, ...waited.map(({ toMinute }) => Math.max(toMinute, late)));
     if (end <= this.#fedMinute) return;
     if (this.#stale || this.#evidence === undefined) {
       this.#evidence = new Evidence(this.#budget, (exponent) => this.#sharesPerMinute(exponent));
@@ -218,11 +221,6 @@ export class WatchedLease {
     return (Number(this.terms.lease.contracted) * 60) / (HASHES_PER_SHARE * 2 ** exponent);
   }
 
-  /** No machine of it has worked here for days: where others publish into the same ledger it is theirs to watch. */
-  get isElsewhere(): boolean {
-    return this.lastShareMs === undefined && this.#workers.size === 0;
-  }
-
   /** @param known Whether it is known which other hosts there are. */
   figures(nowMs: number, observed: Observed, months: MonthStarts, inventory: readonly InventoryRow[] | undefined, shared: boolean, known: boolean): LeaseFigures {
     const contracted = Number(this.terms.lease.contracted);
@@ -234,7 +232,8 @@ export class WatchedLease {
     return {
       lease: this.terms.id, contracted, owed, windows, installed: plates(machines), seen: plates(machines?.filter(({ worker }) => names.has(worker))),
       lastShareMs: this.#lastShareMs(nowMs), waitsFor: this.#waitsFor(nowMs), shortfall: this.#evidence?.found,
-      state: (shared && this.isElsewhere && this.#sharers(nowMs).others.length === 0) || !known ? 'unmeasured' : this.#state(nowMs, observed, windows),
+      // Where no host has a machine of it that worked for days, it is nobody's to watch.
+      state: !known || (shared && this.#lastShareMs(nowMs) === undefined && this.#workers.size === 0) ? 'unmeasured' : this.#state(nowMs, observed, windows),
     };
   }
 
@@ -283,10 +282,12 @@ export class WatchedLease {
     return this.#sharers(nowMs).others.filter(({ standing }) => nowMs - standing.atMs > LAG_MS).map(({ standing }) => standing.name);
   }
 
-  /** Everywhere, for as long as it is known. */
+  /** Everywhere, for as long as it is known: also of hosts that had no machine of it until now. */
   #isDark(nowMs: number, observed: Observed): boolean {
     const { others, here } = this.#sharers(nowMs);
-    const silent = [...(here ? [this.silentMs(nowMs, observed)] : []), ...others.map(({ standing }) => standing.leases[this.terms.id]?.silentMs ?? 0)];
+    const lastMs = this.#lastShareMs(nowMs) ?? -Infinity;
+    const heard = this.#others.filter(({ standing }) => nowMs - standing.atMs <= LAG_MS).map(({ standing }) => standing.atMs - lastMs);
+    const silent = [...(here ? [this.silentMs(nowMs, observed)] : []), ...others.map(({ standing }) => standing.leases[this.terms.id]?.silentMs ?? 0), ...heard];
     return isDark(Math.min(...silent), this.#sharesPerMinute(this.#exponentAt(nowMs)));
   }
 
@@ -309,26 +310,6 @@ export class WatchedLease {
     // Looked at all the time, an interval of minutes would be above it by chance now and then.
     const dayMs = observed.between((Math.floor(nowMs / HOUR_MS) - 23) * 60, Math.floor(nowMs / MINUTE_MS) + 1);
     return dayMs >= HOUR_MS && (day?.low ?? 0) > Number(this.terms.lease.contracted) * (1 + upTo / 100) ? 'over' : 'ok';
-  }
-}
-
-/** First moment of the lease's month, or of its term if that is later. */
-export function periodStartMs({ timezone, term }: LeaseTerms['lease'], nowMs: number): number {
-  return Math.max(new MonthStarts().of(timezone, nowMs), term.fromMs);
-}
-
-/** Zones are slow to ask, hundreds of leases are in one, and a month begins on a whole minute. */
-export class MonthStarts {
-  #minute = 0;
-  readonly #starts = new Map<string, number>();
-
-  of(zone: string, nowMs: number): number {
-    const minute = Math.floor(nowMs / MINUTE_MS);
-    if (minute !== this.#minute) this.#starts.clear();
-    this.#minute = minute;
-    const start = this.#starts.get(zone) ?? midnightMs(`${dateAt(nowMs, zone).slice(0, 7)}-01`, zone);
-    this.#starts.set(zone, start);
-    return start;
   }
 }
 

@@ -10,6 +10,7 @@ import { realWorld } from '../../config/world.ts';
 import { run, type Run } from '../cli/cli-fixture.ts';
 import { Fleet } from '../rig/fleet.ts';
 import { SimulatedPool } from '../rig/pool.ts';
+import { freePort, RedisRig } from '../rig/redis.ts';
 import { powerOfTwoText } from '../rig/work.ts';
 import { discard, startProduct, until, type Product } from './product.ts';
 
@@ -91,6 +92,48 @@ describe('a lease', () => {
     expect(totals.map(({ key }) => key)).toEqual(['', 'lb']);
     expect(totals.every(({ accepted }) => accepted > 0)).toBe(true);
     expect(await audit({ dataDir: product.dataDir, threads: 0 })).toMatchObject({ ok: true, validated: told.length });
+  }, 120_000);
+
+  it('with machines at two hosts is dark when those of both are silent, and not for the silence of one', async () => {
+    const redis = await RedisRig.single();
+    stops.push(() => redis.dispose());
+    const pool = await SimulatedPool.listen({ world: realWorld, seed: 8, difficulty: powerOfTwoText(-14) });
+    stops.push(() => pool.stop());
+    const hosts: { readonly product: Product; readonly fleet: Fleet }[] = [];
+    for (const user of ['acme.1', 'acme.2']) {
+      // Both are primaries of node:cluster in this one process, where port 0 would be the same port for both.
+      const yaml = YAML(pool.url).replace('127.0.0.1:0', `127.0.0.1:${await freePort()}`);
+      const product = await startProduct({ yaml: `${yaml}redis: { url: "${redis.url}", prefix: e2e }\n` });
+      stops.push(() => discard(product.dataDir));
+      stops.push(() => product.supervisor.stop());
+      const fleet = new Fleet(realWorld, { seed: hosts.length, members: [{ port: product.port('north'), user, hashesPerSecond: 10_000 }] });
+      stops.push(() => fleet.stop());
+      fleet.start();
+      hosts.push({ product, fleet });
+    }
+    const [first, second] = hosts;
+    if (first === undefined || second === undefined) throw new Error('there are two hosts');
+    const answered = (fleet: Fleet): number => fleet.machines.reduce((sum, { replies }) => sum + replies.length, 0);
+    await until(() => hosts.every(({ fleet }) => answered(fleet) >= 30));
+    for (const { product } of hosts) await until(async () => (await stateOf(product)) === 'ok');
+    // Both have said how they stand; then there is time to read it.
+    await until(async () => (await redis.first.client.keys('e2e:leases:????????-*')).filter((key) => !/:\d+$/.test(key)).length === 2);
+    const heardAt = answered(first.fleet) + 40;
+    await until(() => answered(first.fleet) >= heardAt);
+    first.fleet.rest();
+    const before = answered(second.fleet);
+    const states = new Set<string | undefined>();
+    // Alone, the first would be dark after two seconds.
+    await until(async () => {
+      states.add(await stateOf(first.product));
+      return answered(second.fleet) >= before + 60;
+    });
+    expect(states).not.toContain('dark');
+    expect(states).not.toContain('unmeasured');
+    second.fleet.rest();
+    for (const { product } of hosts) await until(async () => (await stateOf(product)) === 'dark');
+    // Over the shared ledger it is the same.
+    expect((await command(first.product, 'lease', 'now')).out).toMatch(/^lb +dark/m);
   }, 120_000);
 
   it('that is terminated beside a running instance claims no new work from then on; the configuration is not read for it', async () => {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { LeaseEvent } from '../../../accounting/leases/history.ts';
 import { LeaseWatch } from '../../../accounting/leases/watch.ts';
-import { periodStartMs, type LeaseFigures } from '../../../accounting/leases/watched.ts';
+import { periodStartMs } from '../../../accounting/leases/months.ts';
+import type { LeaseFigures } from '../../../accounting/leases/watched.ts';
 import { emptyDeltas, HOUR_MS, MINUTE_MS, type Deltas } from '../../../accounting/rows.ts';
 import { parseInventory } from '../../../config/inventory.ts';
 import { seededRandom, type Random } from '../../../config/world.ts';

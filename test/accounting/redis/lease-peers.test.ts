@@ -204,6 +204,24 @@ describe('a lease with half of its machines at each of two hosts', () => {
     expect(one.watch.figures(two.nowMs)).toMatchObject([{ state: 'low', shortfall: before }]);
   }, 120_000);
 
+  it('is not dark at the host that its machines have left while it may not have heard of their shares at the other', async () => {
+    two = await Two.begin();
+    const [one, other] = two.places;
+    one.part = 1;
+    other.part = 0;
+    await two.run(HOUR_MS);
+    await two.exchange();
+    one.part = 0;
+    other.part = 1;
+    two.states.clear();
+    // Alone it would be dark after 54 seconds.
+    await two.run(57_000, 10 * MINUTE_MS);
+    expect(one.watch.figures(two.nowMs)).toMatchObject([{ state: 'ok' }]);
+    await two.run(HOUR_MS, 30_000);
+    expect([...two.states]).toEqual(['ok']);
+    expect(two.figures().map(({ state }) => state)).toEqual(['ok', 'ok']);
+  }, 120_000);
+
   it('is watched on where the server is gone and no other host has machines of it', async () => {
     two = await Two.begin();
     const [one, other] = two.places;

@@ -10,7 +10,7 @@ const windows = [{ window: '1h', rate: RATE, low: RATE, high: RATE, ratio: 1 }] 
 function perDay(rent: readonly Record<string, string>[], satoshis = 0) {
   const rents = new Rents({ l: leaseOf({ residual: 'nfx', rent }) });
   const read = (value: number, nowMs: number) => rents.read({
-    leases: [{ lease: 'l', state: 'ok', contracted: 100e12, owed: 100e12, installed: undefined, seen: undefined, lastShareMs: undefined, shortfall: undefined, windows }],
+    leases: [{ lease: 'l', state: 'ok', contracted: 100e12, owed: 100e12, installed: undefined, seen: undefined, lastShareMs: undefined, waitsFor: [], shortfall: undefined, windows }],
     series: { delivered: [], worth: [], leaseDelivered: [], leaseWorth: [['l', value, 0]], credited: [] },
   }, nowMs);
   read(5000, 0);
