@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { countersign, countersignatureProblem, keepCountersignature, keepDispute, readCountersignature, stateOf } from '../accounting/leases/agreement.ts';
 import { issuedStatements, type IssuedFile } from '../accounting/leases/issue.ts';
+import { countersignatureRecord } from '../accounting/leases/signed.ts';
 import { signingKey } from '../accounting/leases/keys.ts';
 import { readIssued } from '../accounting/leases/verify.ts';
 import type { Config } from '../config/schema.ts';
@@ -56,7 +57,8 @@ export async function acceptCountersignature(config: Config, lease: string, opti
   const { file } = statementOf(config, lease, found.number);
   const problem = countersignatureProblem(found, file.issued, config.parties ?? {});
   if (problem !== undefined) throw new CommandError(`${path} is refused: ${problem}.`);
-  await recordDocument(config.data, 'countersignature', `${found.number} ${found.party}`, createHash('sha256').update(JSON.stringify(found)).digest('hex'), io.world);
+  const record = countersignatureRecord(found);
+  await recordDocument(config.data, 'countersignature', record.name, record.digest, io.world);
   const isNew = keepCountersignature(file, found);
   io.out(isNew ? `${found.party} has signed ${found.number} on ${found.at.slice(0, 10)}.` : `${found.party} had signed ${found.number} already.`);
   return EXIT.ok;

@@ -1,6 +1,6 @@
 /**
  * Keeping the journal's directory in bounds: sealed and wholly folded segments are compressed, and deleted when they are
- * old. Nothing else is ever touched.
+ * old. Nothing else is ever touched. What commands put on record stays: it is short, and statements rest on it for ever.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, readdirSync, renameSync, unlinkSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { COMPRESSED_EXTENSION, forget, isMissing, listSegments, readSeal, SEAL_EXTENSION } from './directory.ts';
 import type { SegmentFile } from './directory.ts';
 import { parseSegmentName } from './format.ts';
+import { isNote } from './note.ts';
 import { syncDirectory } from './seal.ts';
 import { SEGMENT_EXTENSION, UNFINISHED_EXTENSION } from './segment.ts';
 
@@ -45,7 +46,7 @@ export async function retain(options: RetainOptions): Promise<RetainReport> {
     const { segment } = file.header;
     if (!isFolded(file, options.folded)) continue;
     try {
-      if (lastMs(file) < nowMs - retainMs && !isHeld(file, options.held)) {
+      if (lastMs(file) < nowMs - retainMs && !isHeld(file, options.held) && !isNote(file)) {
         remove(file);
         deleted.push(segment);
       } else if (options.compress && !file.compressed) {

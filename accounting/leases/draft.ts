@@ -11,15 +11,15 @@ import { HOUR_MS } from '../rows.ts';
 import { agreedTerms } from './agreed.ts';
 import { uncovered, type EarnedPart } from './earned.ts';
 import { importedEarnings, type Earning } from './earnings.ts';
-import { openingOf } from './balance.ts';
-import { decimal, ZERO } from './exact.ts';
+import { openingOf, type Adjustment, type Balance } from './balance.ts';
+import { decimal } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
 import { inventoryDigest, inventoryPieces, inventoryRows, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
 import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
-import { readingsOf, unmetered } from './meters.ts';
-import { paymentsOf } from './payments.ts';
+import { importedReadings, readingsOf, unmetered, type Reading } from './meters.ts';
+import { importedPayments, paymentsOf, type Payment } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { retroactiveChanges } from './retroactive.ts';
 import { amendmentsWithin, isSigned, noteOf, partsOf, situationBy, situationOf, type Situation, type TermsPart } from './situation.ts';
@@ -55,52 +55,97 @@ export async function draft(config: Config, query: DraftQuery, book: Book, issue
   const amendments = amendmentsWithin(eventsOf(history, query.lease), fromMs, toMs);
   const unsigned = amendments.filter((event) => !isSigned(event, issued));
   const agreed = situation([]);
-  const drafted = await draftBy(agreed, history, [], config, query, book, issued, [...(agreed.agreed === undefined ? [NO_TERMS] : []), ...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
+  const meters = metersOf([...agreed.parts, ...situation(unsigned).parts]);
+  const sources = (leftOut: readonly LeaseEvent[]): SourcesOf => sourcesOf(config, { history, leftOut, issued, meters }, query);
+  const drafted = await compose(agreed, query, book, sources([]), [...(agreed.agreed === undefined ? [NO_TERMS] : []), ...lateTerms(history, configured, fromMs), ...otherConfiguration(config, history, query)]);
   if ('refused' in drafted || amendments.length === 0) return drafted;
-  const before = unsigned.length === 0 ? undefined : await draftBy(situation(unsigned), history, unsigned, config, query, book, issued, []);
+  const before = unsigned.length === 0 ? undefined : await compose(situation(unsigned), query, book, sources(unsigned), []);
   if (before !== undefined && 'refused' in before) return before;
   return {
     ...drafted,
     amendments: amendments.map((event) => noteOf(event, !unsigned.includes(event))),
-    unamended: before === undefined ? null : { termsDigest: before.termsDigest, netDue: before.netDue, components: before.components, ratio: before.total.ratio, machines: machinesShown(before.total) },
+    unamended: before === undefined ? null : unamendedOf(before),
   };
 }
 
+/** The outcome of a draft without what nobody has signed. */
+export function unamendedOf({ termsDigest, netDue, components, total: { ratio, installed, seen, machineHours, availability } }: StatementDraft): Unamended {
+  return { termsDigest, netDue, components, ratio, machines: { installed, seen, machineHours, availability } };
+}
+
+/** What a statement takes from elsewhere than the ledger and the records of the lease. */
+export interface Sources {
+  readonly prices: readonly DayPrice[];
+  readonly inventory: Inventoried;
+  readonly earnings: readonly Earning[];
+  /** Of the meters that are paid by, with or without amendments, at any time. */
+  readonly readings: readonly Reading[];
+  readonly opening: readonly Balance[];
+  readonly adjustments: readonly Adjustment[];
+  /** TH·day as decimal text. */
+  readonly carriedIn: string;
+  readonly payments: readonly Payment[];
+  readonly notes: readonly string[];
+}
+
+type SourcesOf = (parts: readonly TermsPart[], days: readonly LocalDay[]) => Sources | Refusal;
+
 /** The statement by the contract, part by part, and what was stated. */
-async function draftBy({ terms: last, parts: all, stated: everStated }: Situation, history: LeaseHistory, leftOut: readonly LeaseEvent[], config: Config, query: DraftQuery, book: Book, issued: readonly IssuedFile[], late: readonly string[]): Promise<StatementDraft | Refusal> {
+export async function compose({ terms: last, parts: all, stated: everStated }: Situation, query: DraftQuery, book: Book, sourcesOf: SourcesOf, notes: readonly string[]): Promise<StatementDraft | Refusal> {
   const period = daysOf(last.lease, query);
   if ('refused' in period) return period;
   const { days, cut } = period;
-  const endMs = days.at(-1)?.toMs ?? 0;
+  const [beginMs, endMs] = [days[0]?.fromMs ?? 0, days.at(-1)?.toMs ?? 0];
   // Those of earlier periods of the year use up its cap.
   const stated = everStated.filter(({ fromMs }) => fromMs < endMs);
   const parts = partsOf(all, days);
   const terms = parts.at(-1)?.terms ?? last;
-  const prices = pricesOf(config, days);
-  if ('refused' in prices) return prices;
-  const beginMs = days[0]?.fromMs ?? 0;
-  const inventory = inventoryOf(config, history, parts, { fromMs: beginMs, toMs: endMs }, leftOut);
-  if ('refused' in inventory) return inventory;
-  const earnings = importedEarnings(config.data);
+  const sources = sourcesOf(parts, days);
+  if ('refused' in sources) return sources;
+  const { inventory, earnings, opening, adjustments, payments, prices } = sources;
   const excused = excusedIn(parts, stated);
-  const meters = [...new Set(parts.flatMap((part) => part.terms.lease.rent.flatMap(({ metered }) => metered ?? [])))];
-  const readings = readingsOf(config.data, meters, beginMs, endMs);
+  const readings = readingsOf(sources.readings, beginMs, endMs);
   const gathered = await gatherLease(book, terms.id, { days, timezone: terms.lease.timezone, excused, inventory: inventory.rows, earnings, readings });
-  const chain = issued.map((each) => each.issued.statement);
-  const { before, adjustments, counted } = openingOf(chain, { name: query.period, from: new Date(beginMs).toISOString() });
   return draftStatement({
-    terms, parts, period: query.period, gathered, inventory: inventory.pieces, stated, excused,
-    carriedIn: before === undefined ? ZERO : decimal(before.carriedOut),
-    opening: before?.balance ?? [], adjustments,
-    payments: paymentsOf(config.data, terms.id, endMs).filter(({ reference }) => !counted.has(reference)),
-    prices: prices.prices,
-    notes: [ATTRIBUTION, ...inventory.notes, ...late, ...(cut === undefined ? [] : [cut]), ...prices.notes, ...unmetered(readings, meters, beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...(before === undefined ? [] : [`Opening balances are the closing ones of ${before.number}.`]), ...carriedOtherwise(chain, before)],
+    terms, parts, period: query.period, gathered, inventory: inventory.pieces, stated, excused, carriedIn: decimal(sources.carriedIn), opening, adjustments, payments, prices,
+    notes: [ATTRIBUTION, ...inventory.notes, ...notes, ...(cut === undefined ? [] : [cut]), ...unmetered(readings, metersOf(parts), beginMs, endMs), ...earningNotes(parts, days, earnings, gathered.earned), ...sources.notes],
   });
 }
 
-/** What of a statement rests on the inventory. */
-function machinesShown({ installed, seen, machineHours, availability }: StatementDraft['total']): Unamended['machines'] {
-  return { installed, seen, machineHours, availability };
+/** Meters that are paid by. */
+export function metersOf(parts: readonly TermsPart[]): string[] {
+  return [...new Set(parts.flatMap((part) => part.terms.lease.rent.flatMap(({ metered }) => metered ?? [])))];
+}
+
+interface Given {
+  readonly history: LeaseHistory;
+  /** Events that are taken not to have been. */
+  readonly leftOut: readonly LeaseEvent[];
+  readonly issued: readonly IssuedFile[];
+  readonly meters: readonly string[];
+}
+
+/** What the configuration, the imports and the statements so far give. */
+function sourcesOf(config: Config, { history, leftOut, issued, meters }: Given, { lease, period }: DraftQuery): SourcesOf {
+  return (parts, days) => {
+    const inventory = inventoryOf(config, history, parts, { fromMs: days[0]?.fromMs ?? 0, toMs: days.at(-1)?.toMs ?? 0 }, leftOut);
+    if ('refused' in inventory) return inventory;
+    const prices = pricesOf(config, days);
+    if ('refused' in prices) return prices;
+    const chain = issued.map((each) => each.issued.statement);
+    const { before, adjustments, counted } = openingOf(chain, { name: period, from: new Date(days[0]?.fromMs ?? 0).toISOString() });
+    return {
+      prices: prices.prices, inventory, earnings: importedEarnings(config.data), readings: meters.length === 0 ? [] : importedReadings(config.data).filter(({ meter }) => meters.includes(meter)),
+      opening: before?.balance ?? [], adjustments, carriedIn: before?.carriedOut ?? '0',
+      payments: paymentsOf(importedPayments(config.data), lease, days.at(-1)?.toMs ?? 0, counted),
+      notes: [...prices.notes, ...openingNotes(chain, before)],
+    };
+  };
+}
+
+/** Where the opening balance comes from, and what must be put right before it is. */
+export function openingNotes(chain: readonly IssuedBody[], before: IssuedBody | undefined): string[] {
+  return before === undefined ? [] : [`Opening balances are the closing ones of ${before.number}.`, ...carriedOtherwise(chain, before)];
 }
 
 /** A configuration that was changed without an amendment changes no statement, which is said. */
@@ -109,7 +154,7 @@ function otherConfiguration(config: Config, history: LeaseHistory, { lease, nowM
 }
 
 /** Work of before the terms were written down belongs to no lease. */
-function lateTerms({ terms: written }: LeaseHistory, { id, lease }: LeaseTerms, fromMs: number): string[] {
+export function lateTerms({ terms: written }: LeaseHistory, { id, lease }: Pick<LeaseTerms, 'id' | 'lease'>, fromMs: number): string[] {
   const first = written.find((terms) => terms.lease === id);
   if (first === undefined || first.recorded_ms <= Math.max(fromMs, lease.term.fromMs)) return [];
   return [`Its terms were first journaled at ${new Date(first.recorded_ms).toISOString()}: work of before is in no lease, and not in this statement.`];
@@ -133,7 +178,7 @@ export function rowsUnder(rows: readonly InventoryRow[], parts: readonly TermsPa
   });
 }
 
-interface Inventoried {
+export interface Inventoried {
   /** Undefined without an inventory. */
   readonly rows: readonly InventoryRow[] | undefined;
   readonly pieces: readonly InventoryPiece[];
@@ -148,20 +193,28 @@ function inventoryOf({ data, inventory: file }: Config, history: LeaseHistory, p
   const now = file === undefined ? undefined : readFileSync(file, 'utf8');
   if (latest === undefined) {
     if (now === undefined) return { rows: undefined, pieces: [], notes: [] };
-    return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: inventoryDigest(now), recordedMs: undefined }], notes: ['No inventory is on record: this rests on the file as it is now. A running instance puts it on record.'] };
+    return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: inventoryDigest(now), recordedMs: undefined }], notes: [NO_INVENTORY] };
   }
   const rowsOf = (digest: string): readonly InventoryRow[] | undefined => inventoryRows([data], digest);
-  const [rows, newest] = [rowsOfPieces(pieces, rowsOf), rowsOf(latest.digest)];
-  if (rows === undefined || newest === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
-  const late = unlikeWithin(rowsUnder(rows, parts), rowsUnder(newest, parts), span);
+  const [rows, late] = [rowsOfPieces(pieces, rowsOf), lateInventory(history, pieces, parts, span, rowsOf)];
+  if (rows === undefined || late === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
+  const other = now === undefined || inventoryDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within a minute.`];
+  return { rows: rowsUnder(rows, parts), pieces, notes: [...late, ...other] };
+}
+
+/** What the configuration's file is at the moment of a draft, nobody can tell later. */
+export const OTHER_FILE = 'The file of the inventory is another one than is on record';
+export const NO_INVENTORY = 'No inventory is on record: this rests on the file as it is now. A running instance puts it on record.';
+
+/** A later version that says otherwise of earlier times does not count, which is said; undefined where a version is not at hand. */
+export function lateInventory(history: LeaseHistory, pieces: readonly Pick<InventoryPiece, 'fromMs' | 'digest'>[], parts: readonly TermsPart[], span: Span, rowsOf: (digest: string) => readonly InventoryRow[] | undefined): string[] | undefined {
+  const lease = parts.at(-1)?.terms.id ?? '';
+  const latest = recordedLast(history, lease);
+  const [rows, newest] = [rowsOfPieces(pieces, rowsOf), latest === undefined ? [] : rowsOf(latest.digest)];
+  if (rows === undefined || newest === undefined) return undefined;
+  const late = latest === undefined ? [] : unlikeWithin(rowsUnder(rows, parts), rowsUnder(newest, parts), span);
   const some = `${late.slice(0, 5).join(', ')}${late.length > 5 ? ` and ${late.length - 5} more` : ''}`;
-  return {
-    rows: rowsUnder(rows, parts), pieces,
-    notes: [
-      ...(late.length === 0 ? [] : [`The inventory recorded at ${new Date(latest.recordedMs).toISOString()} says otherwise of ${some} for times before it was recorded, which does not count: \`lease amend ${lease} --inventory\` says from when it holds.`]),
-      ...(now === undefined || inventoryDigest(now) === latest.digest ? [] : ['The file of the inventory is another one than is on record. A running instance puts it on record within a minute.']),
-    ],
-  };
+  return late.length === 0 ? [] : [`The inventory recorded at ${new Date(latest?.recordedMs ?? 0).toISOString()} says otherwise of ${some} for times before it was recorded, which does not count: \`lease amend ${lease} --inventory\` says from when it holds.`];
 }
 
 /** The time of a part; the first and the last have no end of their own. */
@@ -170,7 +223,7 @@ function partSpan(parts: readonly TermsPart[], index: number): Span {
 }
 
 /** What of the stated times excuses, in each part by its own terms. */
-export function excusedIn(parts: readonly TermsPart[], stated: readonly Stated[]): ExcusedTime {
+function excusedIn(parts: readonly TermsPart[], stated: readonly Stated[]): ExcusedTime {
   const each = parts.map(({ terms }, index) => ({ excused: excusedBy(terms.lease, stated), part: partSpan(parts, index) }));
   const cut = (what: keyof ExcusedTime): Span[] => each.flatMap(({ excused, part }) =>
     excused[what].map(({ fromMs, toMs }) => ({ fromMs: Math.max(fromMs, part.fromMs), toMs: Math.min(toMs, part.toMs) })).filter(({ fromMs, toMs }) => fromMs < toMs));
@@ -217,7 +270,18 @@ function pricesOf({ prices }: Config, days: readonly LocalDay[]): { readonly pri
   const found = dayPrices(parsed.rows, days.map(({ date }) => date), prices.zone);
   if (found.missing.length === 0) return { prices: found.prices, notes: [] };
   const sentence = `${prices.file} has no price for ${found.missing.slice(0, 5).join(', ')}${found.missing.length > 5 ? ` and ${found.missing.length - 5} more days` : ''}`;
-  return prices.missing === 'error' ? { refused: `${where}: ${sentence}; add it, or set missing: omit` } : { prices: found.prices, notes: ['Days without a price of bitcoin: ' + found.missing.join(', ') + '.'] };
+  return prices.missing === 'error' ? { refused: `${where}: ${sentence}; add it, or set missing: omit` } : { prices: found.prices, notes: [withoutPrice(found.missing)] };
+}
+
+function withoutPrice(dates: readonly string[]): string {
+  return `Days without a price of bitcoin: ${dates.join(', ')}.`;
+}
+
+/** What a statement must say of its prices: none at all needs no word, for then nothing asked for them. */
+export function priceNotes(dates: readonly string[], prices: readonly DayPrice[], said: readonly string[]): string[] {
+  const missing = dates.filter((date) => !prices.some((price) => price.date === date));
+  const note = withoutPrice(missing);
+  return missing.length === 0 || (prices.length === 0 && !said.includes(note)) ? [] : [note];
 }
 
 /** Whether a row of the inventory is of the lease's machines, as far as name and site tell. */
@@ -229,9 +293,9 @@ export function isUnder({ machines }: LeaseConfig, { worker, site }: InventoryRo
 const ATTRIBUTION = "Work is attributed by the machines in the lease's terms as they were journaled when each share arrived.";
 
 /** Work that was carried is carried by a statement alone: a correction of an earlier period needs one of the statements after it. */
-function carriedOtherwise(chain: readonly IssuedBody[], last: IssuedBody | undefined): string[] {
-  const from = last && openingOf(chain, last.period).before;
-  if (last === undefined || from === undefined || from.carriedOut === last.carriedIn) return [];
+function carriedOtherwise(chain: readonly IssuedBody[], last: IssuedBody): string[] {
+  const from = openingOf(chain, last.period).before;
+  if (from === undefined || from.carriedOut === last.carriedIn) return [];
   return [`${from.number} carries ${from.carriedOut} TH·day, and ${last.number} began with ${last.carriedIn}: correct ${last.number} too.`];
 }
 

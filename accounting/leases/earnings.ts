@@ -97,8 +97,13 @@ function cellsOf(earning: Earning): string[] {
 
 /** Everything that was imported, by interval; the configuration may have lost a pool since, what it paid stays. Throws a sentence when a file was damaged. */
 export function importedEarnings(dataDir: string): Earning[] {
-  const kind = earningsImport(undefined);
-  return importedRows(dataDir, kind).map(({ row }) => row).toSorted((a, b) => a.fromMs - b.fromMs || (kind.key(a) < kind.key(b) ? -1 : 1));
+  return earningsInOrder(importedRows(dataDir, earningsImport(undefined)).map(({ row }) => row));
+}
+
+/** By interval. */
+export function earningsInOrder(rows: readonly Earning[]): Earning[] {
+  const { key } = earningsImport(undefined);
+  return rows.toSorted((a, b) => a.fromMs - b.fromMs || (key(a) < key(b) ? -1 : 1));
 }
 
 /** Sentences about new rows whose intervals overlap with another of the same account and scheme: they would be earned twice. */

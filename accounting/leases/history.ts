@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { LeaseConfig } from '../../config/leases.ts';
 import type { Config } from '../../config/schema.ts';
 import type { LeaseEventFact } from '../../proxy/session/facts.ts';
-import { listSegments, SegmentReader } from '../journal/reader.ts';
+import { commandFacts } from '../journal/note.ts';
 import type { LeaseEventRow, LeaseTermsRow } from '../rows.ts';
 import { journalDirectory, ledgerFile, Store } from '../store.ts';
 import type { Statement as Stated } from './excused.ts';
@@ -16,9 +16,6 @@ export interface LeaseHistory {
 
 export type LeaseEvent = Omit<LeaseEventRow, 'n'>;
 
-/** A command's own segment is not longer; those of mining are read by the accountant alone. */
-const COMMAND_BYTES_MAX = 256 * 1024;
-
 /** Of one data directory, or of several together. Empty where there is no ledger yet, or one of another version that the instance will fold anew. */
 export function leaseHistory(...dataDirs: readonly string[]): LeaseHistory {
   const found = dataDirs.map((dataDir) => {
@@ -27,6 +24,11 @@ export function leaseHistory(...dataDirs: readonly string[]): LeaseHistory {
   });
   const events = new Map(found.flatMap((each) => each.events).map((event) => [keyOf(event), event]));
   return { terms: found.flatMap(({ terms }) => terms).toSorted(byTime), events: [...events.values()].toSorted(byTime) };
+}
+
+/** As it was at a moment. */
+export function knownAt({ terms, events }: LeaseHistory, ms: number): LeaseHistory {
+  return { terms: terms.filter(({ recorded_ms }) => recorded_ms <= ms), events: events.filter(({ recorded_ms }) => recorded_ms <= ms) };
 }
 
 /** What was stated of one lease. */
@@ -99,17 +101,7 @@ function folded(dataDir: string): { terms: LeaseTermsRow[]; events: LeaseEvent[]
 
 /** What short segments tell that the ledger has not folded to their end: a stopped instance folds them when it starts. */
 function pending(dataDir: string, finished: ReadonlySet<string>): LeaseEvent[] {
-  if (!existsSync(journalDirectory(dataDir))) return [];
-  return listSegments(journalDirectory(dataDir))
-    .filter(({ header, bytes }) => !finished.has(header.segment) && bytes <= COMMAND_BYTES_MAX)
-    .flatMap(({ path, limit }) => {
-      const reader = SegmentReader.open(path, limit);
-      try {
-        return [...reader.events(0)].flatMap((event) => (event.kind === 'fact' && !event.live && event.fact.type === 'lease-event' ? [eventOf(event.fact)] : []));
-      } finally {
-        reader.close();
-      }
-    });
+  return [...commandFacts(journalDirectory(dataDir), finished)].flatMap((fact) => (fact.type === 'lease-event' ? [eventOf(fact)] : []));
 }
 
 function eventOf(fact: LeaseEventFact): LeaseEvent {

@@ -104,7 +104,7 @@ export function nextStatement(dataDir: string, draft: StatementDraft, key: Signi
     state: 'issued',
     issuedAt: new Date(nowMs).toISOString(),
     previous: last === undefined ? null : { number: last.statement.number, digest: last.digest },
-    correction: old === undefined || correct === undefined ? null : { of: old.number, reason: correct.reason, lines: differences(old, draft) },
+    correction: old === undefined || correct === undefined ? null : { of: old.number, reason: correct.reason, lines: correctedLines(old, draft) },
   };
   const { id, publicKey } = key.record;
   const issued: IssuedStatement = { statement, digest: digestOf(statement), signature: { algorithm: 'ed25519', key: id, publicKey, value: key.sign(signedBytes(statement)) } };
@@ -128,7 +128,7 @@ function differs({ issuedAt: _issued, previous: _previous, correction: _correcti
 }
 
 /** Lines whose amount is another one now. */
-function differences(old: StatementDraft, fresh: StatementDraft): Correction['lines'] {
+export function correctedLines(old: StatementDraft, fresh: StatementDraft): Correction['lines'] {
   const key = (line: StatementDraft['lines'][number]): string => [line.date, line.component, line.payer, line.payee, line.currency].join(' ');
   // Two payments of one kind between two parties are told apart by their order.
   const numbered = (lines: StatementDraft['lines']): Map<string, StatementDraft['lines'][number]> => {

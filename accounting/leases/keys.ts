@@ -37,7 +37,8 @@ function folderOf(dataDir: string): string {
   return join(dataDir, 'keys');
 }
 
-function keyId(publicKey: string): string {
+/** First 16 hex digits of SHA-256 over the bytes of a public key. */
+export function keyId(publicKey: string): string {
   return createHash('sha256').update(Buffer.from(publicKey, 'hex')).digest('hex').slice(0, 16);
 }
 

@@ -51,12 +51,17 @@ export function overlapsOfReadings(before: readonly Placed<Reading>[], fresh: re
 
 /** Everything that was imported. Throws a sentence when a file was damaged. */
 export function importedReadings(dataDir: string): Reading[] {
-  return importedRows(dataDir, METERS_IMPORT).map(({ row }) => row).toSorted((a, b) => a.fromMs - b.fromMs || (a.meter < b.meter ? -1 : 1));
+  return readingsInOrder(importedRows(dataDir, METERS_IMPORT).map(({ row }) => row));
 }
 
-/** Readings of these meters that touch [fromMs, toMs). */
-export function readingsOf(dataDir: string, meters: readonly string[], fromMs: number, toMs: number): Reading[] {
-  return meters.length === 0 ? [] : importedReadings(dataDir).filter((reading) => meters.includes(reading.meter) && reading.fromMs < toMs && fromMs < reading.toMs);
+/** By time. */
+export function readingsInOrder(rows: readonly Reading[]): Reading[] {
+  return rows.toSorted((a, b) => a.fromMs - b.fromMs || (a.meter < b.meter ? -1 : 1));
+}
+
+/** Readings that touch [fromMs, toMs). */
+export function readingsOf(all: readonly Reading[], fromMs: number, toMs: number): Reading[] {
+  return all.filter((reading) => reading.fromMs < toMs && fromMs < reading.toMs);
 }
 
 /** Meter → kWh of a day, exactly: a reading that reaches over its ends is divided by time. */

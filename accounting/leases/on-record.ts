@@ -1,7 +1,7 @@
 /** Whether a statement's contract, its period, the hours it excuses and its amendments are those that were on record when it was issued. */
 import { dateAt, periodDates } from '../../config/calendar.ts';
 import { daysOf, periodSpan } from './draft.ts';
-import { eventsOf, type LeaseHistory } from './history.ts';
+import { eventsOf, knownAt, type LeaseHistory } from './history.ts';
 import type { IssuedStatement } from './issue.ts';
 import { rateText } from './sentences.ts';
 import { amendmentsWithin, noteOf, partsOf, situationOf, type AmendmentNote, type Situation } from './situation.ts';
@@ -18,7 +18,7 @@ const VALUE_MAX = 100;
 export function recordFindings({ statement }: IssuedStatement, whole: LeaseHistory, records: 'journals' | 'ledger'): Finding[] {
   const { lease, period, issuedAt } = statement;
   const issuedMs = Date.parse(issuedAt);
-  const known: LeaseHistory = { terms: whole.terms.filter(({ recorded_ms }) => recorded_ms <= issuedMs), events: whole.events.filter(({ recorded_ms }) => recorded_ms <= issuedMs) };
+  const known = knownAt(whole, issuedMs);
   const { fromMs, toMs } = periodSpan(period.name, period.timezone);
   const situation = periodDates(period.name) === undefined ? undefined : situationOf(known, lease, { fromMs, toMs });
   if (situation === undefined) return [{ ok: false, sentence: `The ${records} hold no terms of ${lease} for ${period.name} from before it was issued: nothing shows that its terms were agreed.` }];
@@ -89,11 +89,7 @@ function statedFindings({ stated, period }: IssuedStatement['statement'], situat
   const endMs = Date.parse(period.to);
   const recorded = situation.stated.filter(({ fromMs }) => fromMs < endMs).map(({ fromMs, toMs, what, by, reason, document, amount }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document, amount: amount ?? '' }));
   const named = (list: typeof recorded): string => list.map(({ what, from, to, by }) => `${what} ${from} to ${to} by ${by}`).join(', ');
-  const unlike = (list: typeof recorded, others: readonly unknown[]): typeof recorded => {
-    const known = new Set(others.map(digestOf));
-    return list.filter((each) => !known.has(digestOf(each)));
-  };
-  const [invented, leftOut] = [unlike(stated, recorded), unlike(recorded, stated)];
+  const [invented, leftOut] = [beyond(stated, recorded, digestOf), beyond(recorded, stated, digestOf)];
   return [
     ...(invented.length === 0 ? [] : [{ ok: false, sentence: `The ${records} have no record of what was stated: ${named(invented)}.` }]),
     ...(leftOut.length === 0 ? [] : [{ ok: false, sentence: `It leaves out what is on record as stated: ${named(leftOut)}.` }]),
@@ -101,11 +97,20 @@ function statedFindings({ stated, period }: IssuedStatement['statement'], situat
   ];
 }
 
+/** What is in a list beyond what is in another; of equal ones each counts. */
+function beyond<Row>(list: readonly Row[], others: readonly Row[], key: (row: Row) => string): Row[] {
+  const left = new Map<string, number>();
+  for (const each of others) left.set(key(each), (left.get(key(each)) ?? 0) + 1);
+  return list.filter((each) => {
+    const n = left.get(key(each)) ?? 0;
+    left.set(key(each), n - 1);
+    return n <= 0;
+  });
+}
+
 function amendmentFindings(shown: readonly AmendmentNote[], recorded: readonly AmendmentNote[], records: string): Finding[] {
   const key = (note: AmendmentNote): string => canonicalJson({ ...note, signed: false });
-  const [a, b] = [new Set(shown.map(key)), new Set(recorded.map(key))];
-  const invented = shown.filter((note) => !b.has(key(note)));
-  const hidden = recorded.filter((note) => !a.has(key(note)));
+  const [invented, hidden] = [beyond(shown, recorded, key), beyond(recorded, shown, key)];
   const named = (notes: readonly AmendmentNote[]): string => notes.map(({ event, from, recorded: at }) => `${event} from ${from}, recorded at ${at}`).join('; ');
   return [
     ...(invented.length === 0 ? [] : [{ ok: false, sentence: `The ${records} have no record of amendments that it shows: ${named(invented)}.` }]),

@@ -63,14 +63,19 @@ function paymentOf({ cells }: CsvRow, rules: PaymentRules | undefined): Payment 
   return { lease: cell('lease'), payer: cell('payer'), payee: cell('payee'), paidMs: paidMs ?? 0, amount: cell('amount'), currency: cell('currency'), reference: cell('reference') };
 }
 
-/** Payments under a lease before `toMs`, by time. */
-export function paymentsOf(dataDir: string, lease: string, toMs: number): Payment[] {
-  return importedPayments(dataDir).filter((each) => each.lease === lease && each.paidMs < toMs);
+/** Payments under a lease before `toMs`, except those whose references were counted before. */
+export function paymentsOf(all: readonly Payment[], lease: string, toMs: number, counted: ReadonlySet<string>): Payment[] {
+  return all.filter((each) => each.lease === lease && each.paidMs < toMs && !counted.has(each.reference));
 }
 
 /** Everything that was imported, by time. Throws a sentence when a file was damaged. */
 export function importedPayments(dataDir: string): Payment[] {
-  return importedRows(dataDir, paymentsImport(undefined)).map(({ row }) => row).toSorted((a, b) => a.paidMs - b.paidMs || (a.reference < b.reference ? -1 : 1));
+  return paymentsInOrder(importedRows(dataDir, paymentsImport(undefined)).map(({ row }) => row));
+}
+
+/** By time. */
+export function paymentsInOrder(rows: readonly Payment[]): Payment[] {
+  return rows.toSorted((a, b) => a.paidMs - b.paidMs || (a.reference < b.reference ? -1 : 1));
 }
 
 /** In whole smallest units. */

@@ -11,14 +11,21 @@ import { LocalBook } from '../local-book.ts';
 import { HOUR_MS } from '../rows.ts';
 import { journalDirectory } from '../store.ts';
 import { leaseHistory } from './history.ts';
+import { importedAt } from './imported.ts';
 import { proveInventory } from './inventory-proof.ts';
 import type { IssuedStatement } from './issue.ts';
 import { recordFindings } from './on-record.ts';
-import { verifyFigures, type Finding } from './verify.ts';
+import { signedFindings, type Signed } from './signed.ts';
+import { verifyFigures } from './figures.ts';
+import { wellFormed, type Finding } from './verify.ts';
 
 export interface ProofOptions {
   /** Validates so many shares drawn at random instead of all. */
   readonly sample?: number;
+  /** Other issued statements of the lease. */
+  readonly others: readonly IssuedStatement[];
+  /** What shows that amendments were signed. */
+  readonly signed: Signed;
   readonly world: World;
 }
 
@@ -35,7 +42,7 @@ export function segmentsOf({ statement }: IssuedStatement, dataDirs: readonly st
 }
 
 /** Nothing of the data directories is changed. */
-export async function proveFigures(issued: IssuedStatement, dataDirs: readonly string[], { sample, world }: ProofOptions): Promise<Finding[]> {
+export async function proveFigures(issued: IssuedStatement, dataDirs: readonly string[], { sample, others, signed, world }: ProofOptions): Promise<Finding[]> {
   const { period } = issued.statement;
   const scratch = mkdtempSync(join(tmpdir(), 'weighbridge-verify-'));
   try {
@@ -46,7 +53,7 @@ export async function proveFigures(issued: IssuedStatement, dataDirs: readonly s
       // Terms are repeated at the head of each segment; what was stated may have been recorded at any time.
       const history = { ...leaseHistory(...dataDirs), terms: leaseHistory(scratch).terms };
       const inventory = proveInventory(issued, dataDirs);
-      return [auditFinding(report), ...recordFindings(issued, history, 'journals'), ...inventory.findings, ...(await verifyFigures(issued, book, 'journals', inventory.rows))];
+      return [auditFinding(report), ...wellFormed(() => [...recordFindings(issued, history, 'journals'), ...signedFindings(issued, history, signed)]), ...inventory.findings, ...(await verifyFigures(issued, { book, source: 'journals', history, others, imported: importedAt(dataDirs, signed.records, Date.parse(issued.statement.issuedAt)), inventory }))];
     } finally {
       book.close();
     }

@@ -4,7 +4,7 @@ import { agreedTerms, type Agreed } from './agreed.ts';
 import { countersignatures } from './agreement.ts';
 import type { Span, Statement as Stated } from './excused.ts';
 import { eventsOf, isRetroactive, statedTimes, withTermination, type LeaseEvent, type LeaseHistory } from './history.ts';
-import type { IssuedFile } from './issue.ts';
+import type { IssuedBody, IssuedFile } from './issue.ts';
 import { canonicalJson, type LeaseTerms } from './terms.ts';
 
 /** Terms that hold from a local midnight on, to the next part or the end of the period. */
@@ -74,9 +74,15 @@ export function amendmentsWithin(events: readonly LeaseEvent[], fromMs: number, 
   return events.filter((event) => isRetroactive(event) && event.from_ms < toMs && (event.to_ms > fromMs || event.to_ms === event.from_ms) && event.recorded_ms > fromMs);
 }
 
+/** Whether a counterparty has signed a statement that shows it; whoever made an amendment does not sign it for the other side. */
 export function isSigned(event: LeaseEvent, issued: readonly IssuedFile[]): boolean {
-  const key = keyOf(noteOf(event, false));
-  return issued.some((each) => each.issued.statement.amendments?.some((note) => keyOf(note) === key) === true && countersignatures(each).length > 0);
+  const note = noteOf(event, false);
+  return issued.some((each) => shows(each.issued.statement, note) && countersignatures(each).some(({ party }) => party !== event.party));
+}
+
+/** Whether a statement shows an amendment, signed or not. */
+export function shows({ amendments }: Pick<IssuedBody, 'amendments'>, note: AmendmentNote): boolean {
+  return amendments?.some((each) => keyOf(each) === keyOf(note)) === true;
 }
 
 export function noteOf(event: LeaseEvent, signed: boolean): AmendmentNote {

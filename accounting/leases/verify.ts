@@ -1,20 +1,20 @@
-/** Checks an issued statement: its digest, its signature, the keys up to it, and its place in the chain of its lease. */
-import { localDays, midnightMs } from '../../config/calendar.ts';
-import type { Book } from '../reader.ts';
-import type { Earning } from './earnings.ts';
-import { decimal } from './exact.ts';
-import { excusedIn, rowsUnder } from './draft.ts';
-import { gatherLease } from './gathered.ts';
-import type { ProvenInventory } from './inventory-proof.ts';
-import { draftStatement, type StatementDraft } from './statement.ts';
-import { isSignedBy, keyProblem, type PublicKeyRecord } from './keys.ts';
-import { partsOf } from './situation.ts';
-import { signedBytes, type IssuedStatement } from './issue.ts';
+/** Checks an issued statement by itself: its digest, its signature, the keys up to it, and its place in the chain of its lease. */
+import { isSignedBy, keyId, keyProblem, type PublicKeyRecord } from './keys.ts';
+import { signedBytes, type IssuedBody, type IssuedStatement } from './issue.ts';
 import { digestOf } from './terms.ts';
 
 export interface Finding {
   readonly ok: boolean;
   readonly sentence: string;
+}
+
+/** What `find` finds; a statement that is in no form to be looked at is wrong, whatever else it is. */
+export function wellFormed(find: () => Finding[]): Finding[] {
+  try {
+    return find();
+  } catch (error) {
+    return [{ ok: false, sentence: `It has not the form of a statement: ${error instanceof Error ? error.message : String(error)}.` }];
+  }
 }
 
 /** Whether a file's value has the shape of an issued statement; nothing in it is trusted yet. */
@@ -38,7 +38,9 @@ export function verifyIssued(issued: IssuedStatement, others: readonly IssuedSta
   const { statement, signature } = issued;
   const digest = digestOf(statement) === issued.digest;
   const signed = isSignedBy(signature.publicKey, signedBytes(statement), signature.value);
+  const shaped = isShaped(issued);
   return [
+    ...(shaped ? [] : [{ ok: false, sentence: 'It has more in it than a statement, its digest and an Ed25519 signature: nothing of that was signed.' }]),
     { ok: digest, sentence: digest ? `The digest ${issued.digest.slice(0, 16)}… is that of the statement.` : 'The digest is not that of the statement: it was changed after it was issued.' },
     { ok: signed, sentence: signed ? `Signed by key ${signature.key}.` : `The signature is not by the key ${signature.key} that it names.` },
     keyFinding(issued, keys),
@@ -46,12 +48,32 @@ export function verifyIssued(issued: IssuedStatement, others: readonly IssuedSta
   ];
 }
 
+/** Nothing stands beside what is signed, and the key's id is that of its bytes. */
+function isShaped(issued: IssuedStatement): boolean {
+  const only = (object: object, keys: readonly string[]): boolean => Object.keys(object).every((key) => keys.includes(key));
+  return only(issued, ['statement', 'digest', 'signature']) && only(issued.signature, ['algorithm', 'key', 'publicKey', 'value']) && issued.signature.algorithm === 'ed25519';
+}
+
 function keyFinding({ signature }: IssuedStatement, keys: readonly PublicKeyRecord[]): Finding {
+  if (keyId(signature.publicKey) !== signature.key) return { ok: false, sentence: `Key ${signature.key} does not have the id of its bytes.` };
   if (keys.length === 0) return { ok: true, sentence: `Compare the key with the one you were given: ${signature.publicKey}.` };
   const problem = keyProblem(keys);
   if (problem !== undefined) return { ok: false, sentence: problem };
   const known = keys.some(({ id, publicKey }) => id === signature.key && publicKey === signature.publicKey);
   return { ok: known, sentence: known ? `Key ${signature.key} is one of the ${keys.length} of this instance, each signed by the one before.` : `Key ${signature.key} is not one of this instance.` };
+}
+
+/** The statements before one, the oldest first, as far as each is at hand and is the one that the next was chained to; whether that is all of them. */
+export function chainOf(issued: IssuedStatement, others: readonly IssuedStatement[]): { readonly chain: readonly IssuedBody[]; readonly whole: boolean } {
+  const chain: IssuedBody[] = [];
+  for (let { previous } = issued.statement; previous !== null && chain.length <= others.length; ) {
+    const { number, digest } = previous;
+    const before = others.find((other) => other.statement.number === number && other.digest === digest && digestOf(other.statement) === digest);
+    if (before === undefined) return { chain, whole: false };
+    chain.unshift(before.statement);
+    ({ previous } = before.statement);
+  }
+  return { chain, whole: chain.length <= others.length };
 }
 
 function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement[]): Finding[] {
@@ -69,54 +91,3 @@ function chainFindings(issued: IssuedStatement, others: readonly IssuedStatement
   }
 }
 
-/**
- * Measures and values the statement's days again from a ledger, by the contract that stands in the statement itself, and
- * compares every figure of every day and line. `audit` proves the ledger against the journals.
- *
- * @param inventory The rows it rests on; `unknown`: what machines are is not looked at.
- */
-export async function verifyFigures({ statement }: IssuedStatement, book: Book, source: 'ledger' | 'journals' = 'ledger', inventory: ProvenInventory['rows'] = 'unknown'): Promise<Finding[]> {
-  const { contract, period } = statement;
-  const days = localDays(Date.parse(period.from), Date.parse(period.to), period.timezone);
-  const stated = statement.stated.map((each) => ({ ...each, fromMs: Date.parse(each.from), toMs: Date.parse(each.to) }));
-  const parts = partsOf(statement.parts.length === 0 ? [{ fromMs: 0, terms: contract }] : statement.parts.map((part) => ({ fromMs: midnightMs(part.from, period.timezone), terms: part.contract })), days);
-  const excused = excusedIn(parts, stated);
-  const gathered = await gatherLease(book, contract.id, { days, timezone: period.timezone, excused, inventory: inventory === 'unknown' ? undefined : inventory && rowsUnder(inventory, parts), earnings: statement.earnings.map(importedAs), readings: statement.readings.map(({ from, to, ...row }) => ({ ...row, fromMs: Date.parse(from), toMs: Date.parse(to) })) });
-  const fresh = draftStatement({
-    terms: contract, parts, period: period.name, gathered, stated, excused, inventory: [], carriedIn: decimal(statement.carriedIn),
-    prices: statement.prices, opening: statement.balance.map((row) => ({ ...row, closing: row.opening })), adjustments: statement.adjustments, payments: statement.payments.map((row) => ({ ...row, lease: statement.lease, paidMs: Date.parse(row.paidAt) })), notes: [],
-  });
-  const known = inventory !== 'unknown';
-  const unlike = [
-    ...fresh.days.filter((day, index) => figures(day, known) !== figures(statement.days[index], known)).map(({ date }) => date),
-    ...fresh.earnings.filter((earning, index) => digestOf(earning) !== digestOf(statement.earnings[index])).map(({ payoutId }) => `payout ${payoutId}`),
-    ...fresh.balance.filter((row, index) => digestOf(row) !== digestOf(statement.balance[index])).map(({ currency }) => `the balance in ${currency}`),
-    ...fresh.lines.filter((line, index) => digestOf(line) !== digestOf(statement.lines[index])).map(({ date, component }) => `${component} ${date}`),
-    ...(statement.lines.length > fresh.lines.length ? ['lines that no payment gives'] : []),
-    ...(known ? ON_MACHINES.filter((key) => digestOf(fresh[key]) !== digestOf(statement[key])) : []),
-    ...SUMMED.filter((key) => digestOf(fresh[key]) !== digestOf(statement[key])),
-    ...(figures(fresh.total, known) === figures(statement.total, known) ? [] : ['total']),
-  ];
-  if (unlike.length > 0) return [{ ok: false, sentence: `The ${source === 'ledger' ? 'ledger says' : 'journals say'} otherwise of ${unlike.slice(0, 5).join(', ')}${unlike.length > 5 ? ` and ${unlike.length - 5} more figures` : ''}.` }];
-  const figuresText = `Every figure of ${fresh.days.length} days and ${fresh.lines.length} lines`;
-  return [{ ok: true, sentence: source === 'ledger' ? `${figuresText} agrees with the ledger; no journal of the period is here to prove it from.` : `${figuresText} follows from the journals.` }];
-}
-
-/** An earning as it was imported, out of the statement. */
-function importedAs(row: StatementDraft['earnings'][number]): Earning {
-  const { pool, account, scheme, poolWork, paidAt, txid, payoutId } = row;
-  const nano = (btc: string): bigint => BigInt(btc.replace('.', ''));
-  return { pool, account, scheme, poolWork, paidAt, txid, payoutId, fromMs: Date.parse(row.from), toMs: Date.parse(row.to), gross: nano(row.gross), fee: nano(row.fee), net: nano(row.net) };
-}
-
-/** What follows from days and lines. */
-const SUMMED = ['netDue', 'components', 'service', 'losses', 'value', 'entries', 'carriedOut', 'termsDigest', 'terms', 'contracted', 'contract', 'parts'] as const satisfies readonly (keyof StatementDraft)[];
-
-/** What follows from the ledger and the inventory. */
-const ON_MACHINES = ['downtime', 'unlisted', 'silent'] as const satisfies readonly (keyof StatementDraft)[];
-
-/** What the ledger decides of a day; what machines are only where the inventory is known. */
-function figures(day: StatementDraft['days'][number] | StatementDraft['total'] | undefined, known: boolean): string {
-  if (day === undefined) return '';
-  return digestOf(known ? day : { ...day, installed: null, seen: null, machineHours: null, availability: null });
-}

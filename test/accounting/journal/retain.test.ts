@@ -2,9 +2,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { commandFacts, isNote, journalFacts } from '../../../accounting/journal/note.ts';
 import { listSegments, SegmentReader } from '../../../accounting/journal/reader.ts';
 import { retain } from '../../../accounting/journal/retain.ts';
 import { sealDead } from '../../../accounting/journal/seal.ts';
+import { realWorld } from '../../../config/world.ts';
 import { eventsOf, readAll, Recorder, shareFact, START_MS, temporaryDirectory } from './support.ts';
 
 const HOUR_MS = 3_600_000;
@@ -59,6 +61,17 @@ describe('retention', () => {
     const left = [first, second, files.at(-1)].map((file) => file?.header.segment ?? '');
     expect(listSegments(directory).map((file) => file.header.segment)).toEqual(left);
     expect(readdirSync(directory).filter((name) => name.endsWith('.seal'))).toEqual([`${left[0]}.seal`, `${left[1]}.seal`]);
+  });
+
+  it('keeps what commands put on record, however old it is', async () => {
+    const { directory } = await written();
+    await journalFacts(directory, 'host', { ...realWorld, wallMs: () => START_MS }, [{ type: 'document', kind: 'statement', name: 'lb-2026-11/0', digest: 'd'.repeat(64), atMs: START_MS }]);
+    const [note, ...mining] = listSegments(directory).toSorted((a, b) => Number(isNote(b)) - Number(isNote(a)));
+    expect(mining.some(isNote)).toBe(false);
+    const { deleted } = await retain({ ...base, directory, nowMs: START_MS + 9000 * HOUR_MS, folded: allFolded(directory) });
+    expect(deleted.length).toBeGreaterThan(3);
+    expect(listSegments(directory).map((file) => file.header.segment)).toContain(note?.header.segment);
+    expect([...commandFacts(directory)].map(({ type }) => type)).toContain('document');
   });
 
   it('ages a segment from its latest fact', async () => {

@@ -89,7 +89,7 @@ async function forged(honest: Config, from: string, to: string): Promise<IssuedS
   book.close();
   if ('refused' in drafted) throw new Error(drafted.refused);
   const real = issuedStatements(honest.data, 'acme-lb').at(-1)?.issued.statement;
-  return nextStatement(config.data, { ...drafted, amendments: real?.amendments ?? [] }, signingKey(config.data, realWorld), NOW_MS).issued;
+  return nextStatement(config.data, { ...drafted, amendments: real?.amendments ?? [], completeness: real?.completeness ?? [] }, signingKey(config.data, realWorld), NOW_MS).issued;
 }
 
 /** What a command printed, which must succeed. */
@@ -147,7 +147,10 @@ describe.each(SCENARIOS)('with %s', (name, events, signed) => {
     writeFileSync(path, JSON.stringify(await forged(honest, 'fixed: 0.05 USD', 'fixed: 0.06 USD')));
     const { code, out } = await run(['verify', path, '--data', honest.data], LATER);
     expect(code).toBe(1);
-    expect(out).toContain('Every figure of 1 days and 2 lines follows from the journals.');
-    expect(out.split('\n').filter((line) => line.startsWith('WRONG'))).toEqual([expect.stringContaining('rent[0].fixed.amount is "0.06" in the statement and "0.05" on record')]);
+    expect(out).toContain('Every figure of 1 day and 2 lines follows from the journals.');
+    expect(out.split('\n').filter((line) => line.startsWith('WRONG'))).toEqual([
+      expect.stringContaining('It is not the statement that was journaled under its number'),
+      expect.stringContaining('rent[0].fixed.amount is "0.06" in the statement and "0.05" on record'),
+    ]);
   }, 60_000);
 });

@@ -76,7 +76,7 @@ describe('a statement with journals at hand', () => {
     for (const dir of [config.data, copy, `${copy},${config.data}`]) {
       const { code, out } = await run(['verify', statement, '--data', dir], LATER);
       expect(out).toMatch(/All \d+ accepted shares of these journals in the period were validated with bitcoinjs-lib, and no header counts twice\./);
-      expect(out).toContain('Every figure of 1 days and 2 lines follows from the journals.');
+      expect(out).toContain('Every figure of 1 day and 2 lines follows from the journals.');
       expect(out).toMatch(/Its terms were journaled at 2026-01-01T00:59:30/);
       expect(out).toContain('ok     Its inventory is the one on record for its period.');
       expect(out.includes('was not proven')).toBe(dir === copy);

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { draft } from '../../../accounting/leases/draft.ts';
 import { decimal, decimalText, total } from '../../../accounting/leases/exact.ts';
+import { verifyFigures } from '../../../accounting/leases/figures.ts';
+import { NOT_AT_HAND } from '../../../accounting/leases/imported.ts';
+import { proveInventory } from '../../../accounting/leases/inventory-proof.ts';
+import { leaseHistory } from '../../../accounting/leases/history.ts';
 import { stateOf } from '../../../accounting/leases/agreement.ts';
 import { issuedStatements, type IssuedStatement } from '../../../accounting/leases/issue.ts';
 import { issueStatement } from './issuing.ts';
@@ -12,7 +16,7 @@ import { keyProblem, listKeys, rotateKey, signingKey } from '../../../accounting
 import { dayPrices, parsePrices } from '../../../accounting/leases/prices.ts';
 import { STATEMENT_CSV_HEAD, statementCsvRows } from '../../../accounting/leases/statement-csv.ts';
 import type { StatementDraft } from '../../../accounting/leases/statement.ts';
-import { readIssued, verifyFigures, verifyIssued } from '../../../accounting/leases/verify.ts';
+import { readIssued, verifyIssued } from '../../../accounting/leases/verify.ts';
 import { LocalBook } from '../../../accounting/local-book.ts';
 import { midnightMs } from '../../../config/calendar.ts';
 import { loadConfig } from '../../../config/load.ts';
@@ -173,9 +177,10 @@ describe('an issued statement', () => {
     if (december === undefined) throw new Error('December was issued');
     expect(verifyIssued(december, all, listKeys(config.data)).map(({ ok }) => ok)).toEqual([true, true, true, true, true]);
     const book = LocalBook.open(config.data);
-    expect(await verifyFigures(december, book)).toEqual([{ ok: true, sentence: expect.stringContaining('31 days and 62 lines agrees') }]);
-    const [wrong] = await verifyFigures(all[2] ?? december, book);
-    expect(wrong).toEqual({ ok: false, sentence: 'The ledger says otherwise of serviceCredit .' });
+    const atHand = { book, source: 'ledger', history: leaseHistory(config.data), others: all, imported: NOT_AT_HAND, inventory: proveInventory(december, [config.data]) } as const;
+    expect(await verifyFigures(december, atHand)).toEqual([{ ok: true, sentence: expect.stringContaining('31 days and 62 lines agrees') }, { ok: true, sentence: 'Taken as it says: what the inventory says of machines.' }]);
+    const [wrong] = await verifyFigures(all[2] ?? december, atHand);
+    expect(wrong).toEqual({ ok: false, sentence: 'The ledger says otherwise of serviceCredit amount, correction.lines.0.' });
     book.close();
   });
 
@@ -195,7 +200,7 @@ describe('an issued statement', () => {
     const other = parse((all[0] ?? '').replace('"revision": 0', '"revision": 3'));
     expect(verifyIssued(december, [other], keys).map(({ ok }) => ok)).toEqual([true, true, true, false]);
     const stranger = { ...december, signature: { ...december.signature, key: '0000000000000000' } };
-    expect(verifyIssued(stranger, [], keys)[2]).toEqual({ ok: false, sentence: 'Key 0000000000000000 is not one of this instance.' });
+    expect(verifyIssued(stranger, [], keys)[2]).toEqual({ ok: false, sentence: 'Key 0000000000000000 does not have the id of its bytes.' });
     expect(readIssued('{}')).toBeUndefined();
     expect(readIssued('not JSON')).toBeUndefined();
   });

@@ -109,7 +109,7 @@ describe('a month with 72 hours that nobody observed', () => {
     expect(await run(['verify', out, '--data', data], DECEMBER)).toMatchObject({ code: 0, out: expect.stringContaining('Every figure of 30 days and ') });
     expect(await run(['statement', '--config', file, ...PERIOD, '--format', 'pdf', '--out', join(folder, 'november.pdf')], DECEMBER)).toMatchObject({ code: 0 });
     writeFileSync(out, readFileSync(out, 'utf8').replaceAll('"excusedUnmeasuredHours": "24.0000"', '"excusedUnmeasuredHours": "12.0000"'));
-    expect(await run(['verify', out, '--data', data], DECEMBER)).toMatchObject({ code: 1, out: expect.stringContaining('The ledger says otherwise of 2026-11-21.') });
+    expect(await run(['verify', out, '--data', data], DECEMBER)).toMatchObject({ code: 1, out: expect.stringContaining('The ledger says otherwise of 2026-11-21 ') });
   });
 
   it('becomes excused by an amendment only, from its effect on: the part before stays owed', async () => {
