@@ -21,8 +21,11 @@ function machineNotes({ unlisted, silent }: Machines): string[] {
 /** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */
 const GAP_MIN_MS = 10_000;
 
-/** @param measured The same days as the ledger has them. */
-export function completeness(days: readonly DayQuantities[], measured: readonly LeaseDay[], machines: Machines): string[] {
+/**
+ * @param measured The same days as the ledger has them.
+ * @param places Decimals of work.
+ */
+export function completeness(days: readonly DayQuantities[], measured: readonly LeaseDay[], machines: Machines, places: number): string[] {
   const gaps = days.filter(({ fromMs, toMs, observedMs }) => toMs - fromMs - observedMs >= GAP_MIN_MS);
   const list = gaps.map(({ date, fromMs, toMs, observedMs }) => `${date} (${((toMs - fromMs - observedMs) / 3_600_000).toFixed(2)} h)`);
   const excused = days.filter(({ unmeasuredMs }) => unmeasuredMs > 0).map(({ date, unmeasuredMs }) => `${date} (${(unmeasuredMs / 3_600_000).toFixed(2)} h)`);
@@ -30,7 +33,7 @@ export function completeness(days: readonly DayQuantities[], measured: readonly 
   return [
     gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
     ...(excused.length === 0 ? [] : [`Excused as unmeasured, and so not owed: ${excused.join(', ')}.`]),
-    unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${decimalText(unjournaled, 6)} TH·day went unjournaled.`,
+    unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${decimalText(unjournaled, places)} TH·day went unjournaled.`,
     ...answerNotes(measured), ...machineNotes(machines),
   ];
 }

@@ -12,7 +12,7 @@ import { agreedTerms } from './agreed.ts';
 import { uncovered, type EarnedPart } from './earned.ts';
 import { importedEarnings, type Earning } from './earnings.ts';
 import { openingOf, type Adjustment, type Balance } from './balance.ts';
-import { decimal } from './exact.ts';
+import { decimal, minus } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
@@ -269,7 +269,7 @@ function pricesOf({ prices }: Config, days: readonly LocalDay[]): { readonly pri
   if ('problem' in parsed) return { refused: `${where}: ${prices.file} ${parsed.problem}` };
   const found = dayPrices(parsed.rows, days.map(({ date }) => date), prices.zone);
   if (found.missing.length === 0) return { prices: found.prices, notes: [] };
-  const sentence = `${prices.file} has no price for ${found.missing.slice(0, 5).join(', ')}${found.missing.length > 5 ? ` and ${found.missing.length - 5} more days` : ''}`;
+  const sentence = `${prices.file} has no price for ${found.missing.slice(0, 5).join(', ')}${found.missing.length > 5 ? ` and ${found.missing.length - 5} more` : ''}`;
   return prices.missing === 'error' ? { refused: `${where}: ${sentence}; add it, or set missing: omit` } : { prices: found.prices, notes: [withoutPrice(found.missing)] };
 }
 
@@ -295,7 +295,7 @@ const ATTRIBUTION = "Work is attributed by the machines in the lease's terms as 
 /** Work that was carried is carried by a statement alone: a correction of an earlier period needs one of the statements after it. */
 function carriedOtherwise(chain: readonly IssuedBody[], last: IssuedBody): string[] {
   const from = openingOf(chain, last.period).before;
-  if (from === undefined || from.carriedOut === last.carriedIn) return [];
+  if (from === undefined || minus(decimal(from.carriedOut), decimal(last.carriedIn)).numerator === 0n) return [];
   return [`${from.number} carries ${from.carriedOut} TH·day, and ${last.number} began with ${last.carriedIn}: correct ${last.number} too.`];
 }
 

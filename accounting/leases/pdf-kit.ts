@@ -38,6 +38,12 @@ export function quantity(text: string | null, places: number): string {
   return `${units.replace(/\B(?=(\d{3})+$)/g, ',')}${places > 0 ? `.${decimals}` : ''}`;
 }
 
+/** Decimals of TH-days on paper: one from 100 TH/s on, and as many more as the contracted rate has digits less. */
+export function workPlaces({ days }: Pick<StatementDraft, 'days'>): number {
+  const most = Math.max(...days.map(({ contracted, hours }) => (Number(contracted) * 24) / Number(hours)));
+  return most > 0 ? Math.max(1, 3 - Math.floor(Math.log10(most) + 1e-9)) : 1;
+}
+
 export function percent(text: string | null): string {
   return text === null ? '–' : `${(Number(text) * 100).toFixed(2)} %`;
 }

@@ -1,7 +1,7 @@
 /** A statement on paper: who owes what first, then why, then day by day. The same statement gives the same bytes. */
 import PDFDocument from 'pdfkit';
 import { chart } from './pdf-chart.ts';
-import { ACCENT, BOLD, COMPONENT_WORDS, GREY, heading, INK, money, name, PAGE, percent, printable, quantity, REGULAR, table, WIDTH, wrappedTable, type Column, type Document } from './pdf-kit.ts';
+import { ACCENT, BOLD, COMPONENT_WORDS, GREY, heading, INK, money, name, PAGE, percent, printable, quantity, REGULAR, table, WIDTH, workPlaces, wrappedTable, type Column, type Document } from './pdf-kit.ts';
 import { amendments, corrections, downtime } from './pdf-notes.ts';
 import type { Correction } from './issue.ts';
 import type { StatementDraft } from './statement.ts';
@@ -108,7 +108,7 @@ function components(document: Document, statement: StatementDraft): void {
   heading(document, 'What it is made of');
   table(document, [{ title: 'payment', width: 0.2 }, { title: 'from', width: 0.16 }, { title: 'to', width: 0.16 }, { title: 'quantity', width: 0.175, right: true }, { title: 'price', width: 0.155, right: true }, { title: 'amount', width: 0.15, right: true }], statement.components.map((row) => [
     COMPONENT_WORDS[row.component] ?? row.component, name(statement, row.payer), name(statement, row.payee),
-    row.unit === 'BTC' ? money(row.quantity, 'BTC') : `${quantity(row.quantity, 2)} ${row.unit === 'TH·day' ? 'TH-days' : row.unit === 'point' ? 'points' : row.unit === 'hour' ? 'hours' : row.unit}`, priceText(row), money(row.amount, row.currency),
+    row.unit === 'BTC' ? money(row.quantity, 'BTC') : `${quantity(row.quantity, row.unit === 'point' || row.unit === 'hour' ? 2 : workPlaces(statement) + 1)} ${row.unit === 'TH·day' ? 'TH-days' : row.unit === 'point' ? 'points' : row.unit === 'hour' ? 'hours' : row.unit}`, priceText(row), money(row.amount, row.currency),
   ]), 8.5);
 }
 
@@ -122,15 +122,16 @@ function priceText({ unit, unitPrice, currency }: StatementDraft['components'][n
 function performance(document: Document, statement: StatementDraft): void {
   heading(document, 'Delivery');
   const { total, service, losses } = statement;
+  const places = workPlaces(statement);
   // One for the period, or for each part of it by its own terms; those of single days stand in the file.
   const measures = service.length === 1 ? service : service.filter(({ date }) => date.includes(' to '));
-  const lost = losses.filter(({ terahashDays }) => Number(terahashDays) > 0).map(({ cause, bearer, terahashDays }) => `${quantity(terahashDays, 2)} TH-days ${LOSS_WORDS[cause] ?? cause} (borne by ${name(statement, bearer)})`);
+  const lost = losses.filter(({ terahashDays }) => Number(terahashDays) > 0).map(({ cause, bearer, terahashDays }) => `${quantity(terahashDays, places + 1)} TH-days ${LOSS_WORDS[cause] ?? cause} (borne by ${name(statement, bearer)})`);
   const { availability, machineHours, curtailedHours, suspendedHours, excusedUnmeasuredHours } = total;
   const excused = [[curtailedHours, 'curtailed'], [suspendedHours, 'suspended'], [excusedUnmeasuredHours, 'unmeasured and excused']].filter(([hours]) => Number(hours) > 0).map(([hours = '', what = '']) => `${quantity(hours, 2)} hours were ${what}`);
   const lines = [
-    `Delivered ${quantity(total.delivered, 1)} of ${quantity(total.owed, 1)} TH-days owed, between ${quantity(total.deliveredLow, 1)} and ${quantity(total.deliveredHigh, 1)} with 95 % confidence, from ${quantity(String(total.shares), 0)} shares; the pool credited ${quantity(total.credited, 1)}.`,
+    `Delivered ${quantity(total.delivered, places)} of ${quantity(total.owed, places)} TH-days owed, between ${quantity(total.deliveredLow, places)} and ${quantity(total.deliveredHigh, places)} with 95 % confidence, from ${quantity(String(total.shares), 0)} shares; the pool credited ${quantity(total.credited, places)}.`,
     ...measures.map(({ date, ratio, target, noise, shortfallBeyondNoise, pointsBelowTarget }) =>
-      `${service.length === 1 ? '' : `${date}: `}Delivery ratio ${percent(ratio)} against a target of ${percent(target)}. Chance excuses ${percent(noise)}; beyond that ${quantity(shortfallBeyondNoise, 1)} TH-days are missing, ${quantity(pointsBelowTarget, 2)} percentage points.`),
+      `${service.length === 1 ? '' : `${date}: `}Delivery ratio ${percent(ratio)} against a target of ${percent(target)}. Chance excuses ${percent(noise)}; beyond that ${quantity(shortfallBeyondNoise, places)} TH-days are missing, ${quantity(pointsBelowTarget, 2)} percentage points.`),
     ...(availability === null ? [] : [`Machines reached half of their plate in ${percent(availability)} of ${quantity(String(machineHours), 0)} machine-hours.`]),
     ...(excused.length === 0 ? [] : [`${excused.join(' and ')}.`]),
     ...(lost.length > 0 ? [`Delivered and lost on the way: ${lost.join('; ')}.`] : []),
@@ -141,6 +142,7 @@ function performance(document: Document, statement: StatementDraft): void {
 
 function dayTable(document: Document, statement: StatementDraft): void {
   heading(document, 'Day by day, in TH-days');
+  const places = workPlaces(statement);
   const listed = statement.total.installed !== null;
   const columns: Column[] = [
     { title: 'day', width: 0.12 }, { title: 'contracted', width: 0.105, right: true }, { title: 'owed', width: 0.1, right: true },
@@ -148,8 +150,8 @@ function dayTable(document: Document, statement: StatementDraft): void {
     { title: 'delivered', width: 0.105, right: true }, { title: '95 % interval', width: listed ? 0.175 : 0.275, right: true }, { title: 'credited', width: 0.1, right: true }, { title: 'ratio', width: listed ? 0.095 : 0.195, right: true },
   ];
   const cells = (date: string, row: StatementDraft['total'] | StatementDraft['days'][number]): string[] => [
-    date, quantity(row.contracted, 1), quantity(row.owed, 1), ...(listed ? [quantity(row.installed, 1), quantity(row.seen, 1)] : []), quantity(row.delivered, 1),
-    row.deliveredHigh === '' ? '–' : `${quantity(row.deliveredLow, 0)} – ${quantity(row.deliveredHigh, 0)}`, quantity(row.credited, 1), row.ratio === null ? '–' : `${(Number(row.ratio) * 100).toFixed(1)} %`,
+    date, quantity(row.contracted, places), quantity(row.owed, places), ...(listed ? [quantity(row.installed, places), quantity(row.seen, places)] : []), quantity(row.delivered, places),
+    row.deliveredHigh === '' ? '–' : `${quantity(row.deliveredLow, places - 1)} – ${quantity(row.deliveredHigh, places - 1)}`, quantity(row.credited, places), row.ratio === null ? '–' : `${(Number(row.ratio) * 100).toFixed(1)} %`,
   ];
   table(document, columns, [...statement.days.map((day) => cells(day.date, day)), cells('total', statement.total)], 7.8, true);
 }

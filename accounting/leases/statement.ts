@@ -22,8 +22,16 @@ import { dailyValues, placesOf, valueParts, type Line, type Valuation } from './
 
 const STATEMENT_FORMAT = 'weighbridge-statement/1';
 
-/** Decimals of quantities in TH·day and kWh. Amounts come from the exact quantity, not from these. */
+/** Decimals of quantities in TH·day and kWh of a lease of 1 TH/s or more. Amounts come from the exact quantity, not from these. */
 const QUANTITY_PLACES = 6;
+/** Digits of 1 TH/s in H/s. */
+const TERAHASH_DIGITS = 13;
+
+/** A lease of less has as many more decimals as its rate has digits less, so that a day of it never reads 0.000000. */
+function quantityPlaces(parts: readonly TermsPart[]): number {
+  const digits = Math.min(...parts.map(({ terms }) => terms.lease.contracted.length));
+  return QUANTITY_PLACES + Math.max(0, TERAHASH_DIGITS - digits);
+}
 
 export interface StatementInput {
   /** Those at the end of the period. */
@@ -70,6 +78,7 @@ export function draftStatement(input: StatementInput) {
   const parts = input.parts ?? [{ fromMs: days[0]?.fromMs ?? 0, terms, days: days.length }];
   const valued = valueParts(parts.map((part) => ({ lease: part.terms.lease, days: part.days })), days, input.excused, input.carriedIn, gridPayments(input.stated));
   const expected = expectedOf(parts, valued.days);
+  const places = quantityPlaces(parts);
   const { lease } = terms;
   const [first, last] = [days[0], days.at(-1)];
   const down = downtimes(gathered.gaps, machines.stretches, gathered.ended, input.stated, (party) => partyName(terms, party));
@@ -93,26 +102,26 @@ export function draftStatement(input: StatementInput) {
     balance: balanceOf(valued.net, input.opening, input.adjustments, input.payments),
     adjustments: input.adjustments,
     payments: input.payments.map(({ payer, payee, paidMs, amount, currency, reference }) => ({ paidAt: iso(paidMs), payer, payee, amount, currency, reference })),
-    components: componentsOf(valued.lines),
-    service: valued.service.map(serviceOf),
-    days: valued.days.map((day, index) => dayOf(day, expected[index] ?? 0n, days[index], machines.days[index])),
-    total: totalOf(valued.days, expected, days, machines),
-    losses: lossesOf(parts, valued.days),
+    components: componentsOf(valued.lines, places),
+    service: valued.service.map((each) => serviceOf(each, places)),
+    days: valued.days.map((day, index) => dayOf(day, expected[index] ?? 0n, { measured: days[index], machines: machines.days[index], places })),
+    total: totalOf(valued.days, expected, { measured: days, machines, places }),
+    losses: lossesOf(parts, valued.days, places),
     value: { currency: 'BTC', amount: minorText(valued.value, placesOf('BTC')) },
-    lines: valued.lines.map((line) => lineOf(line, input.prices)),
+    lines: valued.lines.map((line) => lineOf(line, input.prices, places)),
     entries: valued.entries.map(({ account, currency, amount }) => ({ account, currency, amount: minorText(amount, placesOf(currency)) })),
     readings: gathered.readings.map(({ meter, fromMs, toMs, kwh }) => ({ meter, from: iso(fromMs), to: iso(toMs), kwh })),
     earnings: gathered.earned.map((part) => earningOf(part, days[part.day]?.date ?? '')),
-    carriedIn: decimalText(input.carriedIn, QUANTITY_PLACES),
-    carriedOut: decimalText(valued.carriedOut, QUANTITY_PLACES),
+    carriedIn: decimalText(input.carriedIn, places),
+    carriedOut: decimalText(valued.carriedOut, places),
     prices: input.prices.map((price) => ({ ...price })),
     stated: input.stated.map(({ fromMs, toMs, what, by, reason, document, amount }) => ({ from: iso(fromMs), to: iso(toMs), what, by, reason, document, amount: amount ?? '' })),
     amendments: input.amendments ?? [],
     unamended: input.unamended ?? null,
     downtime: down.list.map(({ fromMs, toMs, observed, stated }) => ({ from: iso(fromMs), to: iso(toMs), observed, stated })),
-    unlisted: machines.unlisted.map(({ worker, from, to, delivered }) => ({ worker, from, to, delivered: quantity(delivered) })),
+    unlisted: machines.unlisted.map(({ worker, from, to, delivered }) => ({ worker, from, to, delivered: decimalText(delivered, places) })),
     silent: machines.silent.map(({ serial, worker }) => ({ serial, worker })),
-    completeness: [...completeness(valued.days, days, machines), ...down.notes, ...input.notes],
+    completeness: [...completeness(valued.days, days, machines, places), ...down.notes, ...input.notes],
   };
 }
 
@@ -131,10 +140,6 @@ function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function quantity(value: Exact): string {
-  return decimalText(value, QUANTITY_PLACES);
-}
-
 /** A row as it was imported, whose it is, and how it agrees with our records. Work is Σ difficulty. */
 function earningOf({ earning, ourWork, allWork, share, reconciliation }: EarnedPart, date: string) {
   const { pool, account, scheme, fromMs, toMs, poolWork, gross, fee, net, paidAt, txid, payoutId } = earning;
@@ -145,7 +150,8 @@ function earningOf({ earning, ourWork, allWork, share, reconciliation }: EarnedP
   };
 }
 
-function dayOf(day: DayQuantities, expected: bigint, measured: LeaseDay | undefined, machines: MachineDay | undefined) {
+function dayOf(day: DayQuantities, expected: bigint, { measured, machines, places }: { readonly measured: LeaseDay | undefined; readonly machines: MachineDay | undefined; readonly places: number }) {
+  const quantity = (value: Exact): string => decimalText(value, places);
   return {
     date: day.date,
     hours: decimalText(exact(BigInt(day.toMs - day.fromMs), 3_600_000n), 4),
@@ -154,7 +160,7 @@ function dayOf(day: DayQuantities, expected: bigint, measured: LeaseDay | undefi
     installed: day.installed === undefined ? null : quantity(day.installed),
     seen: machines?.seen === undefined ? null : quantity(machines.seen),
     delivered: quantity(day.delivered),
-    ...intervalOf(measured?.shares ?? new Map<number, number>()),
+    ...intervalOf(measured?.shares ?? new Map<number, number>(), places),
     credited: quantity(day.credited),
     settled: quantity(day.settled),
     ratio: ratioText(day.settled, day.owed),
@@ -170,10 +176,10 @@ function dayOf(day: DayQuantities, expected: bigint, measured: LeaseDay | undefi
   };
 }
 
-/** The 95 % interval of delivered TH·day. */
-function intervalOf(shares: ReadonlyMap<number, number>): { deliveredLow: string; deliveredHigh: string } {
+/** The 95 % interval of delivered TH·day, two digits shorter: it is no more certain than that. */
+function intervalOf(shares: ReadonlyMap<number, number>, places: number): { deliveredLow: string; deliveredHigh: string } {
   const { low, high } = estimate(shares, DAY_MS);
-  const text = (rate: number | undefined): string => (rate === undefined ? '' : (rate / 1e12).toFixed(4));
+  const text = (rate: number | undefined): string => (rate === undefined ? '' : (rate / 1e12).toFixed(places - 2));
   return { deliveredLow: text(low), deliveredHigh: text(high) };
 }
 
@@ -181,7 +187,8 @@ function ratioText(settled: Exact, owed: Exact): string | null {
   return owed.numerator === 0n ? null : decimalText(over(settled, owed), 6);
 }
 
-function totalOf(days: readonly DayQuantities[], expected: readonly bigint[], measured: readonly LeaseDay[], machines: Machines) {
+function totalOf(days: readonly DayQuantities[], expected: readonly bigint[], { measured, machines, places }: { readonly measured: readonly LeaseDay[]; readonly machines: Machines; readonly places: number }) {
+  const quantity = (value: Exact): string => decimalText(value, places);
   const sum = (of: (day: DayQuantities) => Exact): Exact => total(days.map(of));
   const shares = new Map<number, number>();
   for (const day of measured) for (const [exponent, n] of day.shares) shares.set(exponent, (shares.get(exponent) ?? 0) + n);
@@ -193,7 +200,7 @@ function totalOf(days: readonly DayQuantities[], expected: readonly bigint[], me
     installed: installed === undefined ? null : quantity(installed),
     seen: machines.days.some(({ seen }) => seen === undefined) ? null : quantity(total(machines.days.flatMap(({ seen }) => seen ?? []))),
     delivered: quantity(sum((day) => day.delivered)),
-    ...intervalOf(shares),
+    ...intervalOf(shares, places),
     credited: quantity(sum((day) => day.credited)),
     settled: quantity(settled),
     ratio: ratioText(settled, owed),
@@ -224,14 +231,14 @@ function availabilityOf(days: readonly MachineDay[]) {
   return { machineHours: slots, availability: slots === 0 ? null : decimalText(exact(BigInt(available), BigInt(slots)), 6) };
 }
 
-function serviceOf({ date, target, ratio, noise, shortfall, points, credit }: Valuation['service'][number]) {
+function serviceOf({ date, target, ratio, noise, shortfall, points, credit }: Valuation['service'][number], places: number) {
   return {
     date,
     measure: 'deliveryRatio',
     target: decimalText(target, 6),
     ratio: ratio === undefined ? null : decimalText(ratio, 6),
     noise: decimalText(noise, 6),
-    shortfallBeyondNoise: quantity(shortfall),
+    shortfallBeyondNoise: decimalText(shortfall, places),
     pointsBelowTarget: decimalText(points, 6),
     creditOfRent: decimalText(credit, 6),
   };
@@ -244,13 +251,13 @@ function expectedOf(parts: NonNullable<StatementInput['parts']>, days: readonly 
 }
 
 /** One row for each cause and whose loss it is. */
-function lossesOf(parts: NonNullable<StatementInput['parts']>, days: readonly DayQuantities[]) {
+function lossesOf(parts: NonNullable<StatementInput['parts']>, days: readonly DayQuantities[], places: number) {
   const leases = parts.flatMap((part) => Array.from({ length: part.days }, () => part.terms.lease));
   return LOSS_CAUSES.flatMap((cause) => {
     const bearers = new Set(leases.map((lease) => lease[lease.lossBorneBy[cause]]));
     return [...bearers].map((bearer) => {
       const borne = days.filter((_, index) => leases[index]?.[leases[index].lossBorneBy[cause]] === bearer);
-      return { cause, bearer, terahashDays: quantity(total(borne.map((day) => day.losses[cause]))) };
+      return { cause, bearer, terahashDays: decimalText(total(borne.map((day) => day.losses[cause])), places) };
     });
   });
 }
@@ -260,14 +267,20 @@ function partDate({ fromMs, terms }: TermsPart): string {
   return dateAt(fromMs, terms.lease.timezone);
 }
 
-function lineOf(line: Line, prices: readonly DayPrice[]) {
+/** Work and the energy for it shrink with a lease; money and percentage points do not. */
+function unitPlaces(unit: string, places: number): number {
+  if (unit === 'BTC') return placesOf('BTC');
+  return unit === 'TH·day' || unit === 'kWh' ? places : QUANTITY_PLACES;
+}
+
+function lineOf(line: Line, prices: readonly DayPrice[], places: number) {
   const price = line.currency === 'BTC' ? prices.find(({ date }) => date === line.date) : undefined;
   return {
     date: line.date,
     payer: line.payer,
     payee: line.payee,
     component: line.component,
-    quantity: decimalText(line.quantity, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES),
+    quantity: decimalText(line.quantity, unitPlaces(line.unit, places)),
     unit: line.unit,
     unitPrice: line.unitPrice,
     currency: line.currency,
@@ -278,7 +291,7 @@ function lineOf(line: Line, prices: readonly DayPrice[]) {
 }
 
 /** One row for each payment, over all days. */
-function componentsOf(lines: readonly Line[]) {
+function componentsOf(lines: readonly Line[], places: number) {
   const rows = new Map<string, { line: Line; quantity: Exact; amount: bigint }>();
   for (const line of lines) {
     const key = [line.component, line.payer, line.payee, line.unitPrice, line.currency].join(' ');
@@ -288,7 +301,7 @@ function componentsOf(lines: readonly Line[]) {
   }
   return [...rows.values()].map(({ line, quantity: sum, amount }) => ({
     component: line.component, payer: line.payer, payee: line.payee,
-    quantity: decimalText(sum, line.unit === 'BTC' ? placesOf('BTC') : QUANTITY_PLACES), unit: line.unit, unitPrice: line.unitPrice,
+    quantity: decimalText(sum, unitPlaces(line.unit, places)), unit: line.unit, unitPrice: line.unitPrice,
     currency: line.currency, amount: minorText(amount, placesOf(line.currency)),
   }));
 }
