@@ -88,8 +88,9 @@ export class Pools implements LinkOwner {
   }
 
   /**
-   * The configuration has changed. Links of pools that no route names end; where a pool is reached in another way, links of the
-   * new kind are made beside the old ones, which end when one of those lives: until then nobody is without work.
+   * The configuration has changed. Links of pools that no route names end when their machines have found other work; where a pool
+   * is reached in another way, links of the new kind are made beside the old ones, which end when one of those lives: until then
+   * nobody is without work.
    */
   reconfigure(): void {
     const { outlets, routes } = this.state;
@@ -97,21 +98,21 @@ export class Pools implements LinkOwner {
     for (const [key, slots] of this.slots) {
       const { outlet } = slots[0]!;
       if (!named.has(outlet.pool)) {
-        this.slots.delete(key);
-        for (const { link } of slots) link?.end('no route names the pool any more');
+        for (const slot of slots) slot.outdated = true;
         continue;
       }
       const next = outlets.of(outlet.pool, outlet);
       // A lease that has lost its links keeps these until its machines have left them.
-      if (next.key === key && !isDeepStrictEqual(next, outlet)) this.change(slots, next);
+      if (next.key === key && (slots[0]!.outdated || !isDeepStrictEqual(next, outlet))) this.change(slots, next);
     }
     for (const pool of named) if (!this.slots.has(pool)) this.open(outlets.of(pool, EVERYBODY));
     this.dialDue();
   }
 
   private change(slots: readonly Slot[], outlet: Outlet): void {
-    if (isDeepStrictEqual(reachOf(outlet), reachOf(slots[0]!.outlet))) {
-      for (const slot of slots) {
+    const [newest] = slots;
+    if (!newest!.outdated && isDeepStrictEqual(reachOf(outlet), reachOf(newest!.outlet))) {
+      for (const slot of slots.filter(({ outdated }) => !outdated)) {
         slot.outlet = outlet;
         slot.link?.adjust(outlet);
       }
@@ -121,11 +122,14 @@ export class Pools implements LinkOwner {
     this.open(outlet, 'unshift');
   }
 
-  /** Links of the old kind end when one of the new kind lives, or by themselves. */
+  /** Links of the old kind end when one of the new kind lives, or no machine works on them where there is to be none, or by themselves. */
   private closeOutdated(): void {
-    for (const slots of this.slots.values()) {
+    for (const [key, slots] of this.slots) {
       const replaced = slots.some(({ outdated, link }) => !outdated && link?.state === 'live');
-      for (const slot of slots.filter(({ outdated, link }) => outdated && (replaced || link === undefined))) this.close(slots, slots.indexOf(slot));
+      const gone = slots.every(({ outdated }) => outdated);
+      const isOver = ({ outdated, link }: Slot): boolean => outdated && (replaced || link === undefined || (gone && link.sessions.size === 0));
+      for (const slot of slots.filter(isOver)) this.close(slots, slots.indexOf(slot));
+      if (slots.length === 0) this.slots.delete(key);
     }
   }
 
@@ -164,7 +168,8 @@ export class Pools implements LinkOwner {
   private fitToSessions(): void {
     const { now, liveLinks } = this.state;
     for (const [key, slots] of this.slots) {
-      const { outlet } = slots[0]!;
+      const { outlet, outdated } = slots[0]!;
+      if (outdated) continue;
       const sessions = liveLinks.of(key).reduce((sum, link) => sum + link.sessions.size, 0);
       const needed = Math.max(1, Math.ceil(sessions / outlet.config.aggregation));
       if (slots.length < needed) this.open(outlet);

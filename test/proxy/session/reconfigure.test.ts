@@ -120,13 +120,53 @@ describe('a new configuration', () => {
   c: { url: stratum+tcp://c.example:1, user: u }
 routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ c ] }, { pools: [ b ] } ]
 difficulty`);
-    // It has the work of the pool that is gone in hand until there is other work for it.
-    expect(a.state).toBe('ended');
-    fixture.wait(2000);
+    // It works on for the pool that is gone until there is other work for it, however long that takes.
+    fixture.wait(60_000);
+    expect([a.state, session.link]).toEqual(['live', a]);
+    fixture.job(a);
+    expect(share(fixture, session, fixture.heard(session))).toMatchObject({ result: true });
+    expect(fixture.submitted(a)).toHaveLength(1);
     const c = fixture.live('c');
+    fixture.wait(1000);
     expect(session.link).toBe(c);
     expect(notifies(fixture.heard(session))).toBeGreaterThan(0);
+    fixture.wait(1000);
+    expect([a.state, fixture.closed]).toEqual(['ended', []]);
+  });
+
+  it('that names a pool again which had been taken away makes a link to it', () => {
+    const fixture = new Fixture(BASE);
+    const a = fixture.live('a');
+    const { session } = fixture.miner('acme.1');
+    const without = BASE.replace(/ {2}a: .*\n/, '').replace('pools: [ a, b ]', 'pools: [ c ]').replace('pools: [ a ]', 'pools: [ b ]').replace('{ pool: a, weight', '{ pool: c, weight').replace('], c ]', '] ]');
+    fixture.farm.reconfigure(configOf(without), [], fixture.now);
+    fixture.wait(2000);
+    expect(session.link).toBe(a);
+    fixture.farm.reconfigure(configOf(BASE), [], fixture.now);
+    fixture.wait(2000);
+    const again = fixture.live('a');
+    fixture.wait(2000);
+    expect([again === a, session.link, a.state]).toEqual([false, again, 'ended']);
+    // And once more, with nobody left on it: it is gone with the next second.
+    fixture.farm.disconnected(session, 'closed by the machine', fixture.now);
+    fixture.farm.reconfigure(configOf(without), [], fixture.now);
+    fixture.wait(1000);
+    expect(again.state).toBe('ended');
+    fixture.wait(700_000);
+    fixture.farm.reconfigure(configOf(BASE), [], fixture.now);
+    fixture.wait(1000);
+    expect(fixture.live('a').state).toBe('live');
     expect(fixture.closed).toEqual([]);
+  });
+
+  it('that only changes caps leaves a link alone that was made under another name and still waits for its successor', () => {
+    const fixture = new Fixture(BASE);
+    const old = fixture.live('a');
+    const { session, heard } = fixture.miner('acme.1');
+    apply(fixture, 'a.example:1, user: u', 'a.example:1, user: other');
+    apply(fixture, 'a.example:1, user: u', 'a.example:1, user: other, submitsPerSecondMax: 7');
+    expect(share(fixture, session, heard)).toMatchObject({ result: true });
+    expect(fixture.submitted(old)[0]?.params?.[0]).toBe('u');
   });
 
   it('that reaches a pool in another way keeps the old link until the new one lives', () => {
