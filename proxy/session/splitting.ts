@@ -11,6 +11,8 @@ const BALANCE_MS = 10_000;
 /** Shares of a shorter time say too little of a machine's rate. */
 const RATE_KNOWN_MS = 120_000;
 const HOUR_MS = 3_600_000;
+/** Splits remembered that no route has at present. */
+const DORMANT_MAX = 100;
 
 interface Divided {
   readonly route: Route;
@@ -33,6 +35,8 @@ function dividedAlike(a: Route, b: Route): boolean {
 export class Splitting {
   private readonly state: FarmState;
   private readonly byRoute = new Map<Route, Divided>();
+  /** Of routes that are not there now and may come back: the latest first. */
+  private readonly dormant: ReadonlyMap<string, SplitMemory>;
 
   constructor(state: FarmState, remembered: ReadonlyMap<string, SplitMemory>) {
     this.state = state;
@@ -43,6 +47,8 @@ export class Splitting {
       const split = new Split(route.index, route.parts, monoMs, remembered.get(key));
       this.byRoute.set(route, { route, split, key, balancedMono: route.parts.map(() => Number.NEGATIVE_INFINITY) });
     }
+    const active = new Set([...this.byRoute.values()].map(({ key }) => key));
+    this.dormant = new Map([...remembered].filter(([key]) => !active.has(key)).slice(0, DORMANT_MAX));
   }
 
   /** Difficulty a millisecond: as measured, before that what its difficulty is meant for. */
@@ -95,7 +101,7 @@ export class Splitting {
 
   /** What to keep over restarts. */
   memory(): Map<string, SplitMemory> {
-    return new Map([...this.byRoute.values()].map(({ key, split }) => [key, split.memory]));
+    return new Map([...[...this.byRoute.values()].map(({ key, split }) => [key, split.memory] as const), ...this.dormant]);
   }
 
   /** What has come to it since `before` was its memory. */

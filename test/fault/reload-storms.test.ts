@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectTrueBooks } from './books.ts';
-import { freePort, Instance, makeDirectory } from './instance.ts';
+import { ApartInstance, freePort, Instance, makeDirectory, writeConfiguration } from './instance.ts';
 import { Load } from './load.ts';
 import { Cleanup, until } from './waiting.ts';
 
@@ -110,6 +110,38 @@ describe('many reloads at once', () => {
     expect({ disconnects: load.disconnects, refusals: load.refusals }).toEqual({ disconnects: 0, refusals: 0 });
     await instance.foldedOnce();
     await close(instance, load);
+  }, 60_000);
+});
+
+describe('a storm of SIGHUP', () => {
+  it('leaves the last file in force, whatever stood in it meanwhile, and machines at work', async () => {
+    const load = await Load.begin(206, cleanup);
+    const options = { dataDir: makeDirectory(cleanup), port: await freePort(), poolUrl: load.pool.url };
+    const apart = await ApartInstance.start(options, cleanup);
+    await load.connect(options.port, 206, MACHINES);
+    const farm = (limits: string): string => `
+pools: { main: { url: "${load.pool.url}", user: farm } }
+routes: [ { match: { worker: "acme.*" }, lessee: acme, pools: [ main ] }, { lessee: cobalt, pools: [ main ] } ]
+difficulty: { start: "2^-24", min: "2^-24", max: "2^-24", sharesPerMinute: 300 }
+limits: { ${limits} }`;
+    const signal = (limits: string): void => {
+      writeConfiguration({ ...options, farm: farm(limits) });
+      apart.processes.signal(apart.pid, 'SIGHUP');
+    };
+    for (let storm = 0; storm < 60; storm += 1) {
+      signal(storm % 5 === 4 ? 'sesionsMax: 1' : `sessionsMax: ${1000 + storm}`);
+      await load.answers(1);
+    }
+    // Of those before some were never read: others stood in the file by then.
+    signal('sessionsMax: 2000');
+    await until('the last file is in force', () => apart.output.includes('limits.sessionsMax is now 2000'));
+    signal('sesionsMax: 1');
+    await until('a bad file is refused', () => apart.output.lastIndexOf('did you mean') > apart.output.lastIndexOf('is now 2000'));
+    expect({ disconnects: load.disconnects, refusals: load.refusals }).toEqual({ disconnects: 0, refusals: 0 });
+    await load.rest();
+    expect((await apart.end('SIGTERM')).code).toBe(0);
+    const { counted, untold } = await expectTrueBooks(options.dataDir, load.records());
+    expect(counted - untold).toBe(load.answeredTrue);
   }, 60_000);
 });
 

@@ -101,7 +101,7 @@ describe('a split route', () => {
     expect(memory).toEqual({ worked: [String(2 ** (32 + session.exponent!)), '0'], moves: 0, waived: ['0', '0'], hours: ['0'] });
     expect(new Fixture(yamlOf('', SPLIT), new Map(), new Map([[key, memory]])).farm.splits.memory().get(key)).toEqual(memory);
     const other = new Fixture(yamlOf('', SPLIT.replace('65', '66')), new Map(), new Map([[key, memory]]));
-    expect([...other.farm.splits.memory().values()]).toEqual([{ worked: ['0', '0'], moves: 0, waived: ['0', '0'], hours: ['0'] }]);
+    expect([...other.farm.splits.memory().values()]).toEqual([{ worked: ['0', '0'], moves: 0, waived: ['0', '0'], hours: ['0'] }, memory]);
   });
 
   it('is the same split wherever its route stands: a route put before it moves nobody and forgets nothing', () => {
@@ -158,6 +158,30 @@ describe('a split route', () => {
     } finally {
       rmSync(directory, { recursive: true });
     }
+  });
+
+  it('tells its successor what was delivered since, and goes on where it was when a reload takes it away and brings it back', () => {
+    const fixture = new Fixture(yamlOf('', SPLIT));
+    const a = fixture.live('a');
+    const { session } = fixture.miner();
+    worked(fixture, session, a, 3);
+    const told = fixture.farm.splits.memory();
+    worked(fixture, session, a, 2);
+    const units = (difficulty: number): string => String(BigInt(difficulty) << 32n);
+    const added = (): unknown => [...fixture.farm.splits.since(told).values()];
+    expect(added()).toEqual([{ worked: [units(400), '0'], moves: 0 }]);
+    const use = (routes: string): unknown => fixture.farm.reconfigure(configOf(yamlOf('', routes)), [], fixture.now);
+    use(SPLIT.replace('65', '66'));
+    worked(fixture, session, a, 0);
+    use(SPLIT);
+    worked(fixture, session, a, 0);
+    expect(added()).toEqual([{ worked: [units(500), '0'], moves: 0 }, { worked: [units(100), '0'], moves: 0 }]);
+    // Over a restart too, and not without bound.
+    const restarted = new Fixture(yamlOf('', SPLIT.replace('65', '66')), new Map(), fixture.farm.splits.memory());
+    expect([...restarted.farm.splits.memory().values()].map(({ worked: [first] }) => first)).toEqual([units(100), units(1300)]);
+    for (let weight = 100; weight < 300; weight += 1) use(SPLIT.replace('65', String(weight)));
+    expect(fixture.farm.splits.memory().size).toBe(101);
+    expect(fixture.farm.splits.all()).toHaveLength(1);
   });
 
   it('counts a late share for the part whose job it is', () => {
