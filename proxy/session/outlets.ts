@@ -79,6 +79,11 @@ export class Outlets {
     return outlet;
   }
 
+  /** Its key; it is needed from now on, unless a reload has taken the pool away and its last machines are about to leave. */
+  need(pool: string, holder: Holder): string {
+    return this.holder.config.pools[pool] === undefined ? this.keyOf(pool, holder) : this.of(pool, holder).key;
+  }
+
   /** Nobody needs it at present. */
   forget(outlet: Outlet): void {
     this.known.delete(outlet.key);

@@ -43,7 +43,7 @@ export class Placement {
     const order = session.route?.orders[session.part] ?? [];
     const first = (accepts: (link: Link) => boolean): Link | undefined => {
       for (const pool of order) {
-        const links = liveLinks.of(outlets.of(pool, session).key).filter(accepts);
+        const links = liveLinks.of(outlets.need(pool, session)).filter(accepts);
         if (links.length > 0) return roomiest(session, links, moves);
       }
       return undefined;

@@ -101,6 +101,26 @@ describe('a new configuration', () => {
     expect(fixture.heard(back)).toMatchObject([{ error: [24, 'Unauthorized worker: no route for this name', null] }]);
   });
 
+  it('that takes a route away and its pool with it lets the machines go in the same way, at work until then', () => {
+    const more = 'timeouts: { closesPerSecond: 2 }\n';
+    const own = BASE.replace('lessee: left, pools: [ a ]', 'lessee: left, pools: [ d ]').replace('pools:\n', 'pools:\n  d: { url: stratum+tcp://d.example:1, user: u }\n');
+    const fixture = new Fixture(`${own}${more}`);
+    const d = fixture.live('d');
+    const miners = Array.from({ length: 7 }, (_, count) => fixture.miner(`left.${count}`));
+    const without = own.replace(/ {2}- \{ match: \{ worker: "left.*\n/, '').replace(/ {2}d: .*\n/, '');
+    expect(fixture.farm.reconfigure(configOf(`${without}${more}`), [], fixture.now)).toEqual({ rerouted: 0, leaving: 7 });
+    fixture.wait(1000);
+    const { session, heard } = miners.at(-1)!;
+    expect(share(fixture, session, heard)).toMatchObject({ result: true });
+    expect(fixture.submitted(d)).toHaveLength(1);
+    fixture.kill('d');
+    fixture.wait(1000);
+    expect(fixture.farm.state.sessions.size).toBe(3);
+    fixture.wait(2000);
+    expect(fixture.farm.state.sessions.size).toBe(0);
+    expect(new Set(fixture.closed)).toEqual(new Set(['the configuration has no place for it']));
+  });
+
   it('that takes a site away lets its machines go', () => {
     const fixture = new Fixture(BASE);
     fixture.live('a');
