@@ -38,6 +38,7 @@ export const LOG_EVENTS = {
 
   // Machines.
   'name refused': ['info', 'A machine asked for a name that it cannot have, for `why`; at most three a session.'],
+  'machine refused throughout': ['warn', 'The first twenty shares of a machine all missed their target: `coinbaseBytes` against `coinbaseBytesMax`, what its make takes where that is known; else try one of its shares with `weighbridge explain`.'],
   'sessions moved': ['info', 'Machines were moved to another link by a plain notify, without disconnecting them.'],
   'sessions moved to keep a split': ['info', 'The same, because delivered work had left the weights of a split.'],
   'splits not remembered': ['warn', 'How far the splits had come could not be written; after a restart they begin anew.'],

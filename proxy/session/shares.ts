@@ -1,4 +1,5 @@
 /** What becomes of a submitted share: judged, forwarded, written down, answered – in this order. */
+import { coinbaseBytesMax } from '../mining/coinbase-limits.ts';
 import { referenceHeader } from '../mining/reference.ts';
 import { bitsFor } from '../mining/versions.ts';
 import type { Forwarding, RejectVerdict } from '../mining/verdict.ts';
@@ -14,6 +15,8 @@ import type { FarmState } from './state.ts';
 
 /** One accepted share in so many is judged again by bitcoinjs-lib while it is fresh. */
 const SAMPLE_EVERY = 256;
+/** So many shares below their target before any good one are no chance. */
+const MISSES_TOLD = 20;
 const EMPTY = new Uint8Array(0);
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -169,6 +172,19 @@ export class Shares {
     sink.log('block candidate', { height: job.height, hash: hex(hash.slice().reverse()), header: hex(header), coinbase: hex(coinbase) });
   }
 
+  /** A machine none of whose shares fits its job has been given what it cannot work on, or puts it together in another way. */
+  private missed(session: Session, bind: Bind | undefined, { content, slotBytes }: LiveJob): void {
+    if (session.acceptedTotal > 0 || session.rejects.get('low-difficulty') !== MISSES_TOLD) return;
+    this.state.sink.log('machine refused throughout', {
+      worker: bind?.worker,
+      address: session.address,
+      firmware: session.userAgent,
+      pool: session.link?.pool,
+      coinbaseBytes: content.coinb1.length + slotBytes + content.coinb2.length,
+      coinbaseBytesMax: coinbaseBytesMax(session.userAgent),
+    });
+  }
+
   /** A reject is answered at once; the journal has it one by one up to a limit per session, then as counts. */
   refuse(
     session: Session,
@@ -182,6 +198,7 @@ export class Shares {
     const said = rejectReply(verdict);
     state.sink.toSession(session, formatError(message.id, said.code, text ?? said.text));
     session.rejected(verdict);
+    if (verdict === 'low-difficulty' && judgement?.job !== undefined) this.missed(session, bind, judgement.job);
     if (bind === undefined || message.kind !== 'submit' || session.journaledRejects >= state.config.limits.journaledRejectsMax) {
       session.countReject(bind?.number ?? 0, verdict);
       return;
