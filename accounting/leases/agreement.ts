@@ -34,7 +34,7 @@ export interface Dispute {
 export type StatementState = 'issued' | 'disputed' | 'superseded' | 'final';
 
 /** 30 days in which a statement may be disputed. */
-const FINAL_AFTER_MS = 30 * 86_400_000;
+export const DISPUTABLE_MS = 30 * 86_400_000;
 const COUNTERSIGNED = /^(\d{6})\.([A-Za-z0-9._-]+)\.countersigned\.json$/;
 const DISPUTED = '.disputed.json';
 
@@ -116,7 +116,7 @@ export function stateOf(each: IssuedFile, all: readonly IssuedFile[], nowMs: num
   if (latestOf(all, statement.period.name)?.issued.statement.revision !== statement.revision) return 'superseded';
   const dispute = disputeOf(each);
   if (dispute !== undefined && !countersignatures(each).some(({ party }) => party === dispute.by)) return 'disputed';
-  return nowMs - Date.parse(statement.issuedAt) >= FINAL_AFTER_MS ? 'final' : 'issued';
+  return nowMs - Date.parse(statement.issuedAt) >= DISPUTABLE_MS ? 'final' : 'issued';
 }
 
 /** The end of a chain in which a statement may not be final: what is older than 30 days and was never disputed is not read. */
@@ -125,7 +125,7 @@ function recent(files: readonly string[], nowMs: number): IssuedFile[] {
   const found: IssuedFile[] = [];
   for (let index = files.length - 1; index >= 0; index -= 1) {
     const each = readStatementFile(files[index] ?? '');
-    const old = nowMs - Date.parse(each.issued.statement.issuedAt) >= FINAL_AFTER_MS;
+    const old = nowMs - Date.parse(each.issued.statement.issuedAt) >= DISPUTABLE_MS;
     if (old && (firstDisputed < 0 || index < firstDisputed)) break;
     found.unshift(each);
   }

@@ -5,7 +5,7 @@ import { decimal, decimalText, exact, times } from './exact.ts';
 import { LOSS_CAUSES, rateTerahashDays, type LossCause } from './quantities.ts';
 import { componentOf, partyName, type LeaseTerms } from './terms.ts';
 
-const KIND_WORDS: Readonly<Record<LeaseKind, string>> = { leaseback: 'sale and leaseback', hosting: 'hosting', purchase: 'purchase of hash rate' };
+const KIND_WORDS: Readonly<Record<LeaseKind, string>> = { leaseback: 'sale and leaseback', hosting: 'hosting contract', purchase: 'purchase of hash rate' };
 
 const CAUSE_WORDS: Readonly<Record<LossCause, string>> = {
   poolStale: 'Work that a pool refuses as stale',
@@ -36,11 +36,11 @@ export function machinesText({ machines }: LeaseConfig): string {
 function subjectSentences(terms: LeaseTerms): string[] {
   const { lease } = terms;
   const name = (id: string): string => partyName(terms, id);
-  const verb = { leaseback: 'leases', hosting: 'gives to be hosted', purchase: 'sells the hash rate of' }[lease.kind];
+  const verb = { leaseback: 'leases', hosting: 'gives', purchase: 'sells the hash rate of' }[lease.kind];
   const [first, last] = [lease.term.from, previousDate(lease.term.to)];
   return [
-    `${terms.id} is a ${KIND_WORDS[lease.kind]}${lease.contractRef === undefined ? '' : `, contract ${lease.contractRef}`}.`,
-    `${name(lease.lessor)} ${verb} ${machinesText(lease)} to ${name(lease.lessee)}, from ${first} to ${last}, days of ${lease.timezone}.`,
+    `${terms.id} is a ${KIND_WORDS[lease.kind]}${lease.contractRef === undefined ? '' : `, number ${lease.contractRef}`}.`,
+    `${name(lease.lessor)} ${verb} ${machinesText(lease)} to ${name(lease.lessee)}${lease.kind === 'hosting' ? ' to be hosted' : ''}, from ${first} to ${last}, days of ${lease.timezone}.`,
     `${name(lease.performer)} owes ${rateText(lease.contracted)}${lease.link === 'exclusive' ? ', over an upstream link of its own' : ''}; work counts when it is ${lease.basis === 'credited' ? 'credited by the pool' : 'delivered to the proxy'}.`,
     `${name(lease.residual)} keeps what value is left after all payments.`,
   ];
@@ -76,8 +76,8 @@ function service(terms: LeaseTerms): string[] {
   const other = payee === undefined ? lease.lessor : payee.payer === lease.performer ? payee.payee : payee.payer;
   const step = clause.step === 'points' ? 'whole percentage point' : 'percentage point and part of one';
   return [
-    `If the ${clause.measure === 'deliveryRatio' ? 'work delivered' : clause.measure} in a ${clause.per} is below ${clause.target}% of the contracted, ${partyName(terms, lease.performer)} credits ${partyName(terms, other)} ${clause.creditPerPoint}% of the ${clause.of} rent for each ${step} below, at most ${clause.cap}% of it.`,
-    `Chance is excused by what ${lease.minSharesPerMinute} shares a minute would show at most.${clause.offset || clause.per === 'day' ? '' : ' A day above contract does not make up for one below.'}`,
+    `If the work that counts in a ${clause.per} is below ${clause.target}% of what is owed, ${partyName(terms, lease.performer)} credits ${partyName(terms, other)} ${clause.creditPerPoint}% of the ${clause.of} rent for each ${step} below, at most ${clause.cap}% of it.`,
+    `Chance is excused by 2.6 standard deviations of the measurement, and by no more than ${lease.minSharesPerMinute} shares a minute would have.${clause.offset || clause.per === 'day' ? '' : ' A day above contract does not make up for one below.'}`,
   ];
 }
 
