@@ -199,10 +199,27 @@ function serviceOf(lease: LeaseConfig, counted: readonly DayQuantities[]): (Serv
   return groups.map((group) => {
     const chosen = group.flatMap((index) => counted[index] ?? []);
     const [settled, variance] = [total(chosen.map((day) => day.settled)), total(chosen.map((day) => day.variance))];
-    const owedMs = chosen.reduce((ms, { fromMs, toMs, curtailedMs, suspendedMs, unmeasuredMs }) => ms + toMs - fromMs - curtailedMs - suspendedMs - unmeasuredMs, 0);
+    const owedMs = chosen.reduce((ms, day) => ms + owedMsOf(day), 0);
     const date = lease.service?.per === 'day' ? (chosen[0]?.date ?? '') : '';
-    return { date, ...measured(lease, chosen, noise(settled, variance, lease.minSharesPerMinute, owedMs)) };
+    const excused = plus(noise(settled, variance, lease.minSharesPerMinute, owedMs), lease.service?.offset === false && lease.service.per === 'month' ? clipping(lease, chosen) : ZERO);
+    return { date, ...measured(lease, chosen, excused) };
   });
+}
+
+function owedMsOf({ fromMs, toMs, curtailedMs, suspendedMs, unmeasuredMs }: DayQuantities): number {
+  return toMs - fromMs - curtailedMs - suspendedMs - unmeasuredMs;
+}
+
+/** 0.4 standard deviations of 2.6: what cutting off a day's work above what is owed takes on average from one who delivers exactly that (1/√2π). */
+const CLIPPED = exact(4n, 26n);
+
+/** What is excused where a good day makes up for no bad one: of each day what chance takes on average, as a part of all that is settled. Rounded down to a millionth. */
+function clipping(lease: LeaseConfig, days: readonly DayQuantities[]): Exact {
+  const owing = days.filter(({ owed }) => owed.numerator > 0n);
+  const settled = total(owing.map((day) => day.settled));
+  if (settled.numerator === 0n) return ZERO;
+  const taken = total(owing.map((day) => times(day.settled, noise(day.settled, day.variance, lease.minSharesPerMinute, owedMsOf(day)))));
+  return exact(floor(times(over(times(taken, CLIPPED), settled), exact(1_000_000n))), 1_000_000n);
 }
 
 function measured(lease: LeaseConfig, days: readonly DayQuantities[], excused: Exact): Service {

@@ -214,6 +214,22 @@ describe('service credits', () => {
     expect(punished).toBeGreaterThan(0);
   });
 
+  it('hardly ever punish an honest performer whose good days make up for no bad ones', () => {
+    const random = seededRandom(11);
+    const lease = leaseOf({ timezone: 'UTC', service: { ...service, target: '100%', offset: false } });
+    const days = month(lease, '2026-11-02', '2026-12-02', () => 1);
+    const gaussian = (): number => Math.sqrt(-2 * Math.log(1 - random.fraction())) * Math.cos(2 * Math.PI * random.fraction());
+    let punished = 0;
+    for (let run = 0; run < 200; run += 1) {
+      const lucky = days.map((day) => ({ ...day, shares: new Map([...day.shares].map(([exponent, n]) => [exponent, Math.round(n + Math.sqrt(n) * gaussian())])) }));
+      if ((valueLease(lease, lucky, NONE, ZERO).service[0]?.points.numerator ?? 0n) > 0n) punished += 1;
+    }
+    expect(punished).toBeLessThan(4);
+    // And one who is a little short still is.
+    const short = days.map((day) => ({ ...day, shares: new Map([...day.shares].map(([exponent, n]) => [exponent, Math.round(n * 0.99)])) }));
+    expect(valueLease(lease, short, NONE, ZERO).service[0]?.points.numerator).toBeGreaterThan(0n);
+  });
+
   it('excuse chance by no more than the promised number of shares would', () => {
     const of = (exponent: number, n: number): Exact => noise(exact(BigInt(n) << BigInt(exponent)), exact(BigInt(n) << BigInt(2 * exponent)), 20, 86_400_000);
     expect(text(of(40, 4), 5)).toBe(text(exact(BigInt(Math.floor((2.6 / Math.sqrt(28_800)) * 1e6)), 1_000_000n), 5));
