@@ -34,6 +34,17 @@ export function completeness(days: readonly DayQuantities[], measured: readonly 
     gaps.length === 0 ? 'Every day was observed in full.' : `Not observed, and so unmeasured: ${list.join(', ')}.`,
     ...(excused.length === 0 ? [] : [`Excused as unmeasured, and so not owed: ${excused.join(', ')}.`]),
     unjournaled.numerator === 0n ? 'No work went unjournaled.' : `${decimalText(unjournaled, places)} TH·day went unjournaled.`,
-    ...answerNotes(measured), ...machineNotes(machines),
+    ...answerNotes(measured), ...machineNotes(machines), ...chanceNotes(measured, machines),
   ];
+}
+
+/** Of 30 expected shares fewer than half come once in a thousand hours: with fewer, an hour says little of one machine. */
+const SHARES_PER_HOUR_MIN = 30;
+
+/** Whether machines find enough shares for figures by machine and hour to say something. */
+function chanceNotes(measured: readonly LeaseDay[], { days }: Machines): string[] {
+  const hours = days.reduce((sum, { available }) => sum + available, 0);
+  const shares = measured.reduce((sum, day) => [...day.shares.values()].reduce((a, b) => a + b, sum), 0);
+  if (hours === 0 || shares >= hours * SHARES_PER_HOUR_MIN) return [];
+  return [`A machine that worked found about ${(shares / hours).toFixed(1)} shares an hour: with so few, availability and hours without a share are partly chance. The work of the lease is not.`];
 }

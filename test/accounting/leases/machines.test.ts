@@ -1,12 +1,14 @@
 /** Machines by hour: seen, available, silent and unlisted, in days of any length; and what a statement says of downtime. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { completeness } from '../../../accounting/leases/completeness.ts';
 import { downtimes, unobserved } from '../../../accounting/leases/downtime.ts';
 import { decimalText, exact, minus, total, ZERO, type Exact } from '../../../accounting/leases/exact.ts';
 import { machinesOf, type HourView, type Machines } from '../../../accounting/leases/machines.ts';
 import { installedOn } from '../../../accounting/leases/measure.ts';
 import type { EndedHourRow, LeaseDayRow, ObservedMinuteRow } from '../../../accounting/rows.ts';
 import { dateAt, localDays, midnightMs } from '../../../config/calendar.ts';
+import { dayOf } from './contracts.ts';
 import { parseInventory, type InventoryRow } from '../../../config/inventory.ts';
 
 const HOUR = 3_600_000;
@@ -49,6 +51,16 @@ describe('machines of a lease', () => {
   const days = localDays(fromMs, fromMs + 2 * DAY, 'UTC');
   // A share of 2^16 each minute is 4.7 TH/s.
   const plate = (worker: string, th: number, dates = '2026-11-01,'): string => `SN-${worker},,${worker},north,m,${th},1,,,${dates}`;
+
+  it('are said to be judged by few shares where they are', () => {
+    const notes = (shares: number): string[] => {
+      const [day] = days;
+      if (day === undefined) throw new Error('there are two');
+      return completeness([], [dayOf(day, { shares: new Map([[16, shares]]) })], { days: [{ seen: undefined, slots: 24, available: 20 }], stretches: [], unlisted: [], silent: [] }, 6).filter((note) => note.includes('shares an hour'));
+    };
+    expect(notes(30 * 20)).toEqual([]);
+    expect(notes(22)).toEqual(['A machine that worked found about 1.1 shares an hour: with so few, availability and hours without a share are partly chance. The work of the lease is not.']);
+  });
 
   it('are seen in the hours in which they find a share, and available where they reach half of their plate', () => {
     const inventory = inventoryOf(plate('a.1', 4), plate('a.2', 40));
