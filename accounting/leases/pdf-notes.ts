@@ -66,5 +66,5 @@ export function downtime(document: Document, statement: StatementDraft): void {
   const longest = new Set(all.toSorted((a, b) => hours(b) - hours(a)).slice(0, DOWNTIME_MAX));
   const rows = all.filter((each) => longest.has(each)).map(({ from, to, observed, stated }) => [minute(from), minute(to), printable(observed), stated === '' ? '–' : printable(stated)]);
   table(document, [{ title: 'from (UTC)', width: 0.15 }, { title: 'to (UTC)', width: 0.15 }, { title: 'observed', width: 0.42 }, { title: 'stated by a party', width: 0.28 }], rows, 7.5);
-  if (all.length > DOWNTIME_MAX) small(document, `and ${all.length - DOWNTIME_MAX} shorter ones, in the file. Causes are never guessed.`);
+  if (all.length > DOWNTIME_MAX) small(document, `and ${all.length - DOWNTIME_MAX} more, none of them longer, in the file. Causes are never guessed.`);
 }
