@@ -7,6 +7,7 @@ import { Accountant } from '../../../accounting/accountant.ts';
 import { listCountersignatures } from './issuing.ts';
 import { leaseHistory, type LeaseHistory } from '../../../accounting/leases/history.ts';
 import { issuedStatements, signedBytes, type IssuedBody, type IssuedFile, type IssuedStatement } from '../../../accounting/leases/issue.ts';
+import { InventoryKeeper } from '../../../accounting/leases/inventory-keeper.ts';
 import { proveInventory } from '../../../accounting/leases/inventory-proof.ts';
 import { importedAt, type Imported } from '../../../accounting/leases/imported.ts';
 import { journaledFindings, recordsOf, type Records as JournalRecords } from '../../../accounting/leases/journaled.ts';
@@ -55,12 +56,14 @@ beforeAll(async () => {
   const acme = join(folder, 'acme-data');
   const { record } = rotateKey(acme, { ...realWorld, random: seededRandom(8) });
   writeFileSync(join(folder, 'prices.csv'), 'instant,pair,price,source\n2026-01-01T20:00:00Z,BTC/USD,89000,exchange\n2026-01-02T20:00:00Z,BTC/USD,90000.5,exchange\n');
+  writeFileSync(join(folder, 'inventory.csv'), 'serial,mac,worker,site,model,nameplate_th,watts,owner,status,from,to\nS-1,,acme.1,north,m,1,1,acme,,2025-12-01,\nS-2,,acme.9,north,m,1,1,acme,,2025-12-01,\n');
   writeFileSync(file, `
 data: ./data
 sites: { north: { listen: ["127.0.0.1:0"] }, south: { listen: ["127.0.0.1:0"] } }
 pools: { main: { url: "stratum+tcp://127.0.0.1:3333", user: u }, backup: { url: "stratum+tcp://127.0.0.1:3334", user: u } }
 routes: [{ pools: [main, backup] }]
 prices: { file: prices.csv, missing: omit }
+inventory: inventory.csv
 parties: { acme: { name: Acme, key: "${record.publicKey}" }, nfx: { name: NFX, address: Street 1, taxId: "7" } }
 leases:
   acme-lb:
@@ -75,6 +78,8 @@ leases:
   const facts = farm.facts.map((fact): Fact => (fact.type === 'lease-terms' && fact.lease === 'acme-lb' ? { ...fact, terms } : fact));
   await writeJournal({ directory: journalDirectory(config.data), seed: 3, facts, liveAt: farm.liveAt, segmentBytes: 22_000, commitFacts: 40 });
   fold();
+  const found = { ...realWorld, wallMs: () => START_MS - DAY_MS };
+  await new InventoryKeeper({ dataDir: config.data, file: join(folder, 'inventory.csv'), host: 'test', world: found, onRows: () => undefined }).look();
   await imported('earnings', 'pool,account,scheme,earned_from,earned_to,pool_work,gross_sat,fee_sat,net_sat,paid_at,txid,payout_id\nmain,u,FPPS,2025-12-31T06:00Z,2026-01-01T06:00Z,5,2000,20,1980,2026-01-02,ab,P1\n');
   await imported('meters', 'meter,from,to,kwh\nhall,2025-12-31T06:00Z,2026-01-01T12:00Z,30\n');
   await issue('2025-12-31');
@@ -264,6 +269,6 @@ describe('statements of a host that signs what it likes', () => {
     const whole = await run(['verify', path, '--data', config.data], { nowMs: atMs });
     expect(whole).toMatchObject({ code: 0, out: expect.not.stringContaining('Taken as it says') });
     const alone = await run(['verify', path, '--data', copy], { nowMs: atMs });
-    expect(alone).toMatchObject({ code: 0, out: expect.stringContaining('Taken as it says: what pools paid; readings of meters.') });
+    expect(alone).toMatchObject({ code: 0, out: expect.stringContaining('Taken as it says: what pools paid; readings of meters; what the inventory says of machines.') });
   }, 60_000);
 });
