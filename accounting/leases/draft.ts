@@ -198,7 +198,7 @@ function inventoryOf({ data, inventory: file }: Config, history: LeaseHistory, p
   const rowsOf = (digest: string): readonly InventoryRow[] | undefined => inventoryRows([data], digest);
   const [rows, late] = [rowsOfPieces(pieces, rowsOf), lateInventory(history, pieces, parts, span, rowsOf)];
   if (rows === undefined || late === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
-  const other = now === undefined || inventoryDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within a minute.`];
+  const other = now === undefined || inventoryDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within two minutes.`];
   return { rows: rowsUnder(rows, parts), pieces, notes: [...late, ...other] };
 }
 

@@ -21,16 +21,22 @@ export class InventoryKeeper {
   readonly #options: InventoryKeeperOptions;
   /** What was looked at last and is on record. */
   #text: string | undefined;
+  /** Another text that was there at the last look. */
+  #other: string | undefined;
 
   constructor(options: InventoryKeeperOptions) {
     this.#options = options;
   }
 
-  /** Looks at the file. Returns the digest of a version that is new on record; rejects with a sentence when the file cannot be used or recorded, and then what held before goes on. */
+  /** Looks at the file; a change counts when it is the same at the next look. Returns the digest of a version that is new on record; rejects with a sentence when the file cannot be used or recorded, and then what held before goes on. */
   async look(): Promise<string | undefined> {
     const { dataDir, file, host, world, onRows } = this.#options;
     const text = readFileSync(file, 'utf8');
     if (text === this.#text) return undefined;
+    // One that is being written might be whole by the look of it and lack machines: what is there twice is meant.
+    const settled = this.#text === undefined || text === this.#other;
+    this.#other = text;
+    if (!settled) return undefined;
     const { rows, problems } = parseInventory(text);
     if (problems.length > 0) throw new Error(`the inventory ${file} ${problems[0]}`);
     const digest = inventoryDigest(text);
