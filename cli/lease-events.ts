@@ -9,7 +9,7 @@ import { accountProblem, payersOf } from '../accounting/leases/accounts.ts';
 import { without } from '../accounting/leases/excused.ts';
 import { readAmount } from '../accounting/leases/grid.ts';
 import { eventsOf, leaseHistory, statedTimes } from '../accounting/leases/history.ts';
-import { inventoryFact, inventoryPieces, inventoryRows, keepInventory, recordedLast, rowsOfPieces, unlikeWithin } from '../accounting/leases/inventories.ts';
+import { inventoryFact, inventoryPieces, inventoryReader, keepInventory, recordedLast, rowsOfPieces, unlikeWithin } from '../accounting/leases/inventories.ts';
 import { canonicalJson, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { journalDirectory } from '../accounting/store.ts';
 import { dateAt, midnightMs } from '../config/calendar.ts';
@@ -143,7 +143,7 @@ function inventoryAmendment(terms: LeaseTerms, dataDir: string, file: string | u
   if (fromMs >= nowMs) throw new CommandError(`${isoTime(fromMs)} is still to come: write it into the dates of the inventory's rows, which a running instance puts on record.`);
   const history = leaseHistory(dataDir);
   const span = { fromMs, toMs: nowMs };
-  const held = rowsOfPieces(inventoryPieces(history, terms.id, span), (digest) => inventoryRows([dataDir], digest));
+  const held = rowsOfPieces(inventoryPieces(history, terms.id, span), inventoryReader([dataDir]));
   if (recordedLast(history, terms.id) === undefined) throw new CommandError('No inventory is on record yet: what the file says holds, and needs no amendment. A running instance puts it on record.');
   const inventory = readFileSync(file, 'utf8');
   const under = (rows: readonly InventoryRow[]): InventoryRow[] => rows.filter((row) => isUnder(terms.lease, row));

@@ -16,7 +16,7 @@ import { decimal, minus } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
-import { inventoryDigest, inventoryPieces, inventoryRows, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
+import { inventoryDigest, inventoryPieces, inventoryReader, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
 import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import { importedReadings, readingsOf, unmetered, type Reading } from './meters.ts';
 import { importedPayments, paymentsOf, type Payment } from './payments.ts';
@@ -195,7 +195,7 @@ function inventoryOf({ data, inventory: file }: Config, history: LeaseHistory, p
     if (now === undefined) return { rows: undefined, pieces: [], notes: [] };
     return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: inventoryDigest(now), recordedMs: undefined }], notes: [NO_INVENTORY] };
   }
-  const rowsOf = (digest: string): readonly InventoryRow[] | undefined => inventoryRows([data], digest);
+  const rowsOf = inventoryReader([data]);
   const [rows, late] = [rowsOfPieces(pieces, rowsOf), lateInventory(history, pieces, parts, span, rowsOf)];
   if (rows === undefined || late === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
   const other = now === undefined || inventoryDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within two minutes.`];

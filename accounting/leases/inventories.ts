@@ -39,18 +39,33 @@ export function keepInventory(dataDir: string, text: string): string {
   return digest;
 }
 
-/** Rows of a version out of the first of the directories that has it; undefined where none has it whole. */
-export function inventoryRows(dataDirs: readonly string[], digest: string): readonly InventoryRow[] | undefined {
-  for (const dataDir of dataDirs) {
-    let text: string;
-    try {
-      text = readFileSync(versionFile(dataDir, digest), 'utf8');
-    } catch {
-      continue;
+/** Gives the rows of a version, whose `line` is of no meaning, out of the first of the directories that has it; undefined where none has it whole. */
+export function inventoryReader(dataDirs: readonly string[]): (digest: string) => readonly InventoryRow[] | undefined {
+  // Head line → line → its row: versions have nearly all their lines alike.
+  const read = new Map<string, Map<string, InventoryRow>>();
+  return (digest) => {
+    for (const dataDir of dataDirs) {
+      let text: string;
+      try {
+        text = readFileSync(versionFile(dataDir, digest), 'utf8');
+      } catch {
+        continue;
+      }
+      if (inventoryDigest(text) === digest) return parsedBy(read, text);
     }
-    if (inventoryDigest(text) === digest) return parseInventory(text).rows;
-  }
-  return undefined;
+    return undefined;
+  };
+}
+
+function parsedBy(read: Map<string, Map<string, InventoryRow>>, text: string): readonly InventoryRow[] {
+  // A cell in quotes may hold the end of a line.
+  if (text.includes('"')) return parseInventory(text).rows;
+  const [head = '', ...lines] = text.split(/\r?\n/);
+  const known = read.get(head) ?? new Map<string, InventoryRow>();
+  read.set(head, known);
+  const fresh = lines.filter((line) => !known.has(line));
+  for (const row of parseInventory([head, ...fresh].join('\n')).rows) known.set(fresh[row.line - 2] ?? '', row);
+  return lines.flatMap((line) => known.get(line) ?? []);
 }
 
 /** The event that a version holds from `fromMs` on: for one lease, or as an instance found it for all. */
@@ -114,13 +129,18 @@ function clipped(rows: readonly InventoryRow[], { fromMs, toMs }: Span): Invento
 
 /** All of a row that figures rest on. */
 function placeOf({ serial, worker, site, nameplateHashes }: InventoryRow): string {
-  return JSON.stringify([serial, worker, site, String(nameplateHashes)]);
+  return [serial, worker, site, nameplateHashes].join('\n');
 }
 
 /** A machine that two versions have alike stays one row: an hour in which the version changes is no change of the machine. */
 function joined(rows: readonly InventoryRow[]): InventoryRow[] {
   const places = new Map<string, InventoryRow[]>();
-  for (const row of rows) places.set(placeOf(row), [...(places.get(placeOf(row)) ?? []), row]);
+  for (const row of rows) {
+    const place = placeOf(row);
+    const others = places.get(place);
+    if (others === undefined) places.set(place, [row]);
+    else others.push(row);
+  }
   return [...places.values()].flatMap((dated) => {
     const result: InventoryRow[] = [];
     for (const row of dated.toSorted((a, b) => a.fromMs - b.fromMs)) {

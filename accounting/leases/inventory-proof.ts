@@ -1,7 +1,7 @@
 /** Whether the inventory that a statement rests on is the one on record for its period, and its rows where they are at hand. */
 import type { InventoryRow } from '../../config/inventory.ts';
 import { knownAt, leaseHistory, type LeaseHistory } from './history.ts';
-import { inventoryPieces, inventoryRows, rowsOfPieces } from './inventories.ts';
+import { inventoryPieces, inventoryReader, rowsOfPieces } from './inventories.ts';
 import type { IssuedStatement } from './issue.ts';
 import { versionsShown } from './statement.ts';
 import { canonicalJson } from './terms.ts';
@@ -36,7 +36,7 @@ function proven({ statement }: IssuedStatement, dataDirs: readonly string[]): Pr
     return { known, versions: versionsShown(inventoryPieces(known, lease, span)) };
   });
   const onRecord = recorded.filter(({ versions }) => versions.length > 0);
-  const rowsOf = (digest: string): readonly InventoryRow[] | undefined => inventoryRows(dataDirs, digest);
+  const rowsOf = inventoryReader(dataDirs);
   const rows = inventory.length === 0 ? undefined : (rowsOfPieces(inventory.map(({ from, digest }) => ({ fromMs: Date.parse(from), digest })), rowsOf) ?? 'unknown');
   const absent: Finding[] = rows === 'unknown' ? [{ ok: true, sentence: 'The inventory it rests on is not in these directories (folder `inventory`): what was installed, seen and available, and which names are unlisted or silent, was not proven.' }] : [];
   const claimed = inventory.map(({ digest }) => digest.slice(0, 16)).join(', ');

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Accountant } from '../../../accounting/accountant.ts';
 import { plus, total, ZERO } from '../../../accounting/leases/exact.ts';
 import { leaseHistory, type LeaseEvent } from '../../../accounting/leases/history.ts';
-import { foundLast, inventoryFact, inventoryPieces, keepInventory, rowsOfPieces, unlikeWithin } from '../../../accounting/leases/inventories.ts';
+import { foundLast, inventoryFact, inventoryPieces, inventoryReader, keepInventory, rowsOfPieces, unlikeWithin } from '../../../accounting/leases/inventories.ts';
 import { InventoryKeeper } from '../../../accounting/leases/inventory-keeper.ts';
 import { proveInventory } from '../../../accounting/leases/inventory-proof.ts';
 import type { IssuedStatement } from '../../../accounting/leases/issue.ts';
@@ -72,6 +72,19 @@ describe('versions', () => {
     expect(unlikeWithin(rows, second, { fromMs: changeMs, toMs: span.toMs })).toEqual([]);
     expect(rowsOfPieces([{ fromMs: 0, digest: 'lost' }], () => undefined)).toBeUndefined();
   });
+});
+
+it('versions are read by the lines they do not have in common, with and without quotes and empty lines', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'wb-versions-'));
+  const texts = [
+    csv('A,,a,north,m,100,1,,,2026-10-01,', 'B,,b,north,m,50,1,,,2026-10-01,'), csv('B,,b,north,m,50,1,,,2026-10-01,', '', 'C,,c,north,m,10,1,,,2026-11-05,'),
+    csv('"A",,a,north,"m\n2",100,1,,,2026-10-01,'), `${HEAD},note\nA,,a,north,m,100,1,,,2026-10-01,,x\n`, csv('A,,a,north,m,100,1,,,2026-10-01,').replaceAll('\n', '\r\n'),
+  ];
+  const rowsIn = inventoryReader([join(dir, 'nowhere'), dir]);
+  const without = (rows: readonly InventoryRow[] | undefined) => rows?.map((row) => ({ ...row, line: 0 }));
+  for (const text of texts) expect(without(rowsIn(keepInventory(dir, text)))).toEqual(without(parseInventory(text).rows));
+  expect(rowsIn('0'.repeat(64))).toBeUndefined();
+  rmSync(dir, { recursive: true });
 });
 
 const DECEMBER = { nowMs: Date.parse('2026-12-10T12:00:00Z') };
