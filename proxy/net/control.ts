@@ -2,7 +2,8 @@
  * The local control socket: net-ipc over a Unix socket in a directory only its owner may enter.
  * A narrow wrapper, because of what the package does when left alone: `start` and `connect` may never settle (a failed
  * listen or dial is only an event), a request whose server died is answered by nobody, `close` waits for peers that do
- * not read, and a frame with an absurd length throws inside the server, before any handshake.
+ * not read, a frame with an absurd length throws inside the server, before any handshake, and what waits for a slow peer
+ * waits in one queue of all connections, which is rejected where nobody catches it.
  */
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -50,7 +51,10 @@ export async function startControl(path: string, world: World, handle: ControlHa
     }, reject);
   });
   chmodSync(path, 0o600);
-  server.server?.prependListener('connection', refuseLongFrames);
+  server.server?.prependListener('connection', (socket) => {
+    refuseLongFrames(socket);
+    writeWithoutWaiting(socket);
+  });
   return {
     close: () => {
       for (const connection of [...server.connections]) connection.destroy();
@@ -66,6 +70,15 @@ function refuseLongFrames(socket: Socket): void {
     if (bytes === undefined || bytes <= FRAME_BYTES_MAX) return read(bytes);
     socket.destroy();
     return null;
+  };
+}
+
+/** Says that a peer is never slow, so that nothing waits in the package's queue. An answer is in memory as a whole either way. */
+function writeWithoutWaiting(socket: Socket): void {
+  const write = socket.write.bind(socket) as (packet: Uint8Array) => boolean; // The only way in which the package calls it.
+  socket.write = (packet: Uint8Array | string): boolean => {
+    write(packet as Uint8Array);
+    return true;
   };
 }
 

@@ -1,7 +1,9 @@
 /** The control socket: answers, refusals, time limits, long paths, and peers that misbehave. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { Client } from 'net-ipc';
 import { afterEach, describe, expect, it } from 'vitest';
 import { realWorld } from '../../../config/world.ts';
 import { askInstance, startControl, type ControlHandler, type ControlServer } from '../../../proxy/net/control.ts';
@@ -110,6 +112,33 @@ describe('one exchange', () => {
       });
     }
     expect(await askInstance(data, 'stop', realWorld, 2000)).toEqual({ pid: 1 });
+  });
+});
+
+describe('the end of the control socket', () => {
+  it('is not the end of the process when a peer had left before its handshake was answered', async () => {
+    const { data } = newScene();
+    const { path, server } = await serve(data, () => Promise.resolve({ ok: true, value: { pid: 1 } }));
+    const rejections: unknown[] = [];
+    const note = (error: unknown): void => void rejections.push(error);
+    // What a write to a peer that has left comes to.
+    const leave = (message: unknown): void => {
+      const { socket } = message as { readonly socket: Socket };
+      socket._write = () => void socket.destroy();
+    };
+    process.on('unhandledRejection', note);
+    subscribe('net.server.socket', leave);
+    ends.push(() => {
+      process.off('unhandledRejection', note);
+      unsubscribe('net.server.socket', leave);
+    });
+    await expect(askInstance(data, 'stop', realWorld, 2000)).rejects.toThrow('was closed before it answered');
+    unsubscribe('net.server.socket', leave);
+    const stays = new Client({ path, reconnect: false });
+    await stays.connect();
+    server.close();
+    await new Promise((resolve) => stays.once('close', resolve));
+    expect(rejections).toEqual([]);
   });
 });
 
