@@ -77,7 +77,7 @@ function service(terms: LeaseTerms): string[] {
   const step = clause.step === 'points' ? 'whole percentage point' : 'percentage point and part of one';
   return [
     `If the work that counts in a ${clause.per} is below ${clause.target}% of what is owed, ${partyName(terms, lease.performer)} credits ${partyName(terms, other)} ${clause.creditPerPoint}% of the ${clause.of} rent for each ${step} below, at most ${clause.cap}% of it.`,
-    `Chance is excused by 2.6 standard deviations of the measurement, and by no more than ${lease.minSharesPerMinute} shares a minute would have.${clause.offset || clause.per === 'day' ? '' : ' A day above contract does not make up for one below; what that takes by chance alone, 0.4 standard deviations of a day, is excused too.'}`,
+    `Chance is excused by 2.6 standard deviations of the measurement, and by no more than ${lease.minSharesPerMinute} shares a minute would have.${clause.offset || clause.per === 'day' ? '' : ' A day above contract does not make up for one below; of what that cuts off, as much as chance alone takes, 0.4 standard deviations of a day, is excused too.'}`,
   ];
 }
 

@@ -213,13 +213,17 @@ function owedMsOf({ fromMs, toMs, curtailedMs, suspendedMs, unmeasuredMs }: DayQ
 /** 0.4 standard deviations of 2.6: what cutting off a day's work above what is owed takes on average from one who delivers exactly that (1/√2π). */
 const CLIPPED = exact(4n, 26n);
 
-/** What is excused where a good day makes up for no bad one: of each day what chance takes on average, as a part of all that is settled. Rounded down to a millionth. */
+/**
+ * What is excused where a good day makes up for no bad one: of each day what chance takes on average, never more than was cut
+ * off, as a part of all that is settled. Rounded down to a millionth.
+ */
 function clipping(lease: LeaseConfig, days: readonly DayQuantities[]): Exact {
   const owing = days.filter(({ owed }) => owed.numerator > 0n);
   const settled = total(owing.map((day) => day.settled));
   if (settled.numerator === 0n) return ZERO;
-  const taken = total(owing.map((day) => times(day.settled, noise(day.settled, day.variance, lease.minSharesPerMinute, owedMsOf(day)))));
-  return exact(floor(times(over(times(taken, CLIPPED), settled), exact(1_000_000n))), 1_000_000n);
+  const byChance = times(CLIPPED, total(owing.map((day) => times(day.settled, noise(day.settled, day.variance, lease.minSharesPerMinute, owedMsOf(day))))));
+  const cutOff = total(owing.map((day) => greatest(ZERO, minus(day.settled, day.owed))));
+  return exact(floor(times(over(least(byChance, cutOff), settled), exact(1_000_000n))), 1_000_000n);
 }
 
 function measured(lease: LeaseConfig, days: readonly DayQuantities[], excused: Exact): Service {

@@ -225,6 +225,10 @@ describe('service credits', () => {
       if ((valueLease(lease, lucky, NONE, ZERO).service[0]?.points.numerator ?? 0n) > 0n) punished += 1;
     }
     expect(punished).toBeLessThan(4);
+    // Of who never delivers more than is owed nothing is cut off, and nothing more excused.
+    const below = month(lease, '2026-11-02', '2026-12-02', () => 0.9);
+    const offsetting = leaseOf({ timezone: 'UTC', service: { ...service, target: '100%', offset: true } });
+    expect(valueLease(lease, below, NONE, ZERO).service[0]?.noise).toEqual(valueLease(offsetting, below, NONE, ZERO).service[0]?.noise);
     // And one who is a little short still is.
     const short = days.map((day) => ({ ...day, shares: new Map([...day.shares].map(([exponent, n]) => [exponent, Math.round(n * 0.99)])) }));
     expect(valueLease(lease, short, NONE, ZERO).service[0]?.points.numerator).toBeGreaterThan(0n);
