@@ -128,10 +128,10 @@ function quantityText(statement: StatementDraft, { quantity: text, unit, currenc
   return `${quantity(text, unit === 'point' || unit === 'hour' ? 2 : workPlaces(statement) + 1)} ${unit === 'TH·day' ? 'TH-days' : unit === 'point' ? 'points' : unit === 'hour' ? 'hours' : unit}`;
 }
 
-/** "0.042 USD per TH-day", "35% after 1% fee", "10% a point", "8.25% of the service credit". */
+/** "0.042 USD per TH-day", "35% after 1% fee", "10% a point, up to 50%", "8.25% of the service credit". */
 function priceText(statement: StatementDraft, { component, unit, unitPrice, currency }: StatementDraft['components'][number]): string {
   if (component === 'tax') return unitPrice.replace(/ of (\w+)$/, (_, taxed: string) => ` of ${componentWords(statement, taxed).toLowerCase()}`);
-  if (unit === 'point') return `${unitPrice.replace(/ of .*/, '')} a point`;
+  if (unit === 'point') return unitPrice.replace(/ of \w+/, ' a point,');
   if (unit === currency || unit === 'BTC' || unit === 'hour') return printable(unitPrice);
   return `${unitPrice} ${currency} per ${unit === 'TH·day' ? 'TH-day' : unit}`;
 }

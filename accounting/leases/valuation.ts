@@ -251,7 +251,7 @@ function creditLines(lease: LeaseConfig, lines: readonly Line[], service: Valuat
     const amount = halfEven(times(credit, exact(base)));
     if (amount === 0n) return [];
     const payee = rent.payer === lease.performer ? rent.payee : rent.payer;
-    const unitPrice = `${lease.service?.creditPerPoint}% of ${lease.service?.of}`;
+    const unitPrice = `${lease.service?.creditPerPoint}% of ${lease.service?.of} up to ${lease.service?.cap}%`;
     return taxed(rent, { date, payer: lease.performer, payee, component: 'serviceCredit', quantity: points, unit: 'point', unitPrice, currency, amount });
   });
 }

@@ -257,7 +257,7 @@ describe('conservation', () => {
     expect(lines.map(({ date, component, unitPrice, amount }) => [date, component, unitPrice, amount])).toEqual([
       ['2026-11-02', 'fixed', '0.0333', 333n], ['2026-11-02', 'tax', '8.25% of fixed', 27n], ['2026-11-02', 'delivered', '0.01', 50n],
       ['2026-11-03', 'fixed', '0.0333', 333n], ['2026-11-03', 'tax', '8.25% of fixed', 27n], ['2026-11-03', 'delivered', '0.01', 50n],
-      ['', 'serviceCredit', '1% of fixed', expect.any(BigInt)], ['', 'tax', '8.25% of serviceCredit', expect.any(BigInt)],
+      ['', 'serviceCredit', '1% of fixed up to 50%', expect.any(BigInt)], ['', 'tax', '8.25% of serviceCredit', expect.any(BigInt)],
     ]);
     const [credit, tax] = lines.slice(-2).map(({ amount }) => Number(amount));
     expect(credit).toBeGreaterThan(285);
