@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { findLease, isUnder } from '../accounting/leases/draft.ts';
 import { decimal, exact, over } from '../accounting/leases/exact.ts';
 import { leaseSentences, machinesText, paymentSentences, rateText } from '../accounting/leases/sentences.ts';
+import { someOf } from '../accounting/leases/some-of.ts';
 import { digestOf, leaseTerms, partyName, type LeaseTerms } from '../accounting/leases/terms.ts';
 import { agreedTerms } from '../accounting/leases/agreed.ts';
 import { eventsOf, isRetroactive, leaseHistory, withTermination, type LeaseEvent, type LeaseHistory } from '../accounting/leases/history.ts';
@@ -111,7 +112,5 @@ function checkText(terms: LeaseTerms, config: Config, nowMs: number): string {
   const hashes = now.reduce((sum, row) => sum + row.nameplateHashes, 0n);
   const part = over(exact(hashes), decimal(each.contracted));
   const percent = Number((part.numerator * 1000n) / part.denominator) / 10;
-  const names = now.slice(0, 5).map(({ worker }) => worker).join(', ');
-  const more = now.length > 5 ? ` and ${now.length - 5} more` : '';
-  return [...lines, `${now.length} ${now.length === 1 ? 'machine' : 'machines'} of the inventory now (${names}${more}): ${rateText(String(hashes))} by their plates, ${percent}% of what is contracted.`].join('\n');
+  return [...lines, `${now.length} ${now.length === 1 ? 'machine' : 'machines'} of the inventory now (${someOf(now.map(({ worker }) => worker))}): ${rateText(String(hashes))} by their plates, ${percent}% of what is contracted.`].join('\n');
 }

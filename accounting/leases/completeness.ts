@@ -1,6 +1,8 @@
 /** The completeness box of a statement: what the days, the pools' answers and the inventory leave open, in sentences. */
+import { GAP_MIN_MS } from './downtime.ts';
 import { decimalText, total } from './exact.ts';
 import type { Machines } from './machines.ts';
+import { someOf } from './some-of.ts';
 import { answersOf, type DayQuantities, type LeaseDay } from './quantities.ts';
 
 function answerNotes(days: readonly LeaseDay[]): string[] {
@@ -11,15 +13,11 @@ function answerNotes(days: readonly LeaseDay[]): string[] {
 
 /** What the inventory and the names that worked say of each other. */
 function machineNotes({ unlisted, silent }: Machines): string[] {
-  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
   return [
-    ...(unlisted.length === 0 ? [] : [`Worked under the lease and in no row of the inventory: ${some(unlisted.map(({ worker }) => worker))}.`]),
-    ...(silent.length === 0 ? [] : [`Installed, and their names found no share: ${some(silent.map(({ serial, worker }) => `${serial} (${worker})`))}.`]),
+    ...(unlisted.length === 0 ? [] : [`Worked under the lease and in no row of the inventory: ${someOf(unlisted.map(({ worker }) => worker))}.`]),
+    ...(silent.length === 0 ? [] : [`Installed, and their names found no share: ${someOf(silent.map(({ serial, worker }) => `${serial} (${worker})`))}.`]),
   ];
 }
-
-/** Pulses come once a second, so the minutes at the ends of a run may lack that much: less than this a day is no gap. */
-const GAP_MIN_MS = 10_000;
 
 /**
  * @param measured The same days as the ledger has them.

@@ -18,8 +18,8 @@ const STRETCHES_MAX = 30;
 const LINKS_MAX = 20;
 /** Names of a stretch that are written out. */
 const NAMES_MAX = 3;
-/** Pulses come once a second, and a restart takes a few: less is no gap. */
-const GAP_MIN_MS = 10_000;
+/** Pulses come once a second, and a restart takes a few: less, at once or in a day, is no gap. */
+export const GAP_MIN_MS = 10_000;
 
 /** Times in which no proxy process observed: from the last pulse of one to the first that follows, of any. Rows are those of the minutes of the span, in any order. */
 export function unobserved(rows: readonly ObservedMinuteRow[], { fromMs, toMs }: Span): Span[] {

@@ -16,13 +16,15 @@ import { decimal, minus } from './exact.ts';
 import { excusedTime, type ExcusedTime, type Span, type Statement as Stated } from './excused.ts';
 import type { IssuedBody, IssuedFile } from './issue.ts';
 import { gatherLease } from './gathered.ts';
-import { inventoryDigest, inventoryPieces, inventoryReader, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
+import { textDigest } from './files.ts';
+import { inventoryPieces, inventoryReader, recordedLast, rowsOfPieces, unlikeWithin, type InventoryPiece } from './inventories.ts';
 import { eventsOf, leaseHistory, type LeaseEvent, type LeaseHistory } from './history.ts';
 import { importedReadings, readingsOf, unmetered, type Reading } from './meters.ts';
 import { importedPayments, paymentsOf, type Payment } from './payments.ts';
 import { dayPrices, parsePrices, type DayPrice } from './prices.ts';
 import { retroactiveChanges } from './retroactive.ts';
 import { amendmentsWithin, isSigned, noteOf, partsOf, situationBy, situationOf, type Situation, type TermsPart } from './situation.ts';
+import { someOf } from './some-of.ts';
 import { draftStatement, type StatementDraft, type Unamended } from './statement.ts';
 import { leaseTerms, type LeaseTerms } from './terms.ts';
 import { sharesEarnings } from './valuation.ts';
@@ -193,12 +195,12 @@ function inventoryOf({ data, inventory: file }: Config, history: LeaseHistory, p
   const now = file === undefined ? undefined : readFileSync(file, 'utf8');
   if (latest === undefined) {
     if (now === undefined) return { rows: undefined, pieces: [], notes: [] };
-    return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: inventoryDigest(now), recordedMs: undefined }], notes: [NO_INVENTORY] };
+    return { rows: rowsUnder(parseInventory(now).rows, parts), pieces: [{ ...span, digest: textDigest(now), recordedMs: undefined }], notes: [NO_INVENTORY] };
   }
   const rowsOf = inventoryReader([data]);
   const [rows, late] = [rowsOfPieces(pieces, rowsOf), lateInventory(history, pieces, parts, span, rowsOf)];
   if (rows === undefined || late === undefined) return { refused: `a version of the inventory that is on record is missing in ${join(data, 'inventory')}, or was changed there: put it back from a copy` };
-  const other = now === undefined || inventoryDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within two minutes.`];
+  const other = now === undefined || textDigest(now) === latest.digest ? [] : [`${OTHER_FILE}. A running instance puts it on record within two minutes.`];
   return { rows: rowsUnder(rows, parts), pieces, notes: [...late, ...other] };
 }
 
@@ -213,8 +215,7 @@ export function lateInventory(history: LeaseHistory, pieces: readonly Pick<Inven
   const [rows, newest] = [rowsOfPieces(pieces, rowsOf), latest === undefined ? [] : rowsOf(latest.digest)];
   if (rows === undefined || newest === undefined) return undefined;
   const late = latest === undefined ? [] : unlikeWithin(rowsUnder(rows, parts), rowsUnder(newest, parts), span);
-  const some = `${late.slice(0, 5).join(', ')}${late.length > 5 ? ` and ${late.length - 5} more` : ''}`;
-  return late.length === 0 ? [] : [`The inventory recorded at ${new Date(latest?.recordedMs ?? 0).toISOString()} says otherwise of ${some} for times before it was recorded, which does not count: \`lease amend ${lease} --inventory\` says from when it holds.`];
+  return late.length === 0 ? [] : [`The inventory recorded at ${new Date(latest?.recordedMs ?? 0).toISOString()} says otherwise of ${someOf(late)} for times before it was recorded, which does not count: \`lease amend ${lease} --inventory\` says from when it holds.`];
 }
 
 /** The time of a part; the first and the last have no end of their own. */
@@ -269,7 +270,7 @@ function pricesOf({ prices }: Config, days: readonly LocalDay[]): { readonly pri
   if ('problem' in parsed) return { refused: `${where}: ${prices.file} ${parsed.problem}` };
   const found = dayPrices(parsed.rows, days.map(({ date }) => date), prices.zone);
   if (found.missing.length === 0) return { prices: found.prices, notes: [] };
-  const sentence = `${prices.file} has no price for ${found.missing.slice(0, 5).join(', ')}${found.missing.length > 5 ? ` and ${found.missing.length - 5} more` : ''}`;
+  const sentence = `${prices.file} has no price for ${someOf(found.missing)}`;
   return prices.missing === 'error' ? { refused: `${where}: ${sentence}; add it, or set missing: omit` } : { prices: found.prices, notes: [withoutPrice(found.missing)] };
 }
 

@@ -6,6 +6,7 @@ import { decimalText, exact, largestRemainder, over, times, total, type Exact } 
 import type { Earning } from './earnings.ts';
 import { flowOf, flowRanges, type Flow } from './flow.ts';
 import { reconcile, statedWork, type Reconciliation } from './reconcile.ts';
+import { someOf } from './some-of.ts';
 
 export interface EarnedPart {
   readonly earning: Earning;
@@ -77,5 +78,5 @@ export function uncovered(days: readonly LocalDay[], earnings: readonly Earning[
     reachedMs = Math.max(reachedMs, toMs);
   }
   if (reachedMs < last.toMs) gap(reachedMs, last.toMs);
-  return gaps.length === 0 ? [] : [`No earnings were imported for ${gaps.slice(0, 5).join(', ')}${gaps.length > 5 ? ` and ${gaps.length - 5} more times` : ''}: shares of earnings lack them.`];
+  return gaps.length === 0 ? [] : [`No earnings were imported for ${someOf(gaps, 'times')}: shares of earnings lack them.`];
 }

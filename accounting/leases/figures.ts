@@ -14,6 +14,7 @@ import { eventsOf, knownAt, type LeaseEvent, type LeaseHistory } from './history
 import type { Imported } from './imported.ts';
 import { correctedLines, type IssuedBody, type IssuedStatement } from './issue.ts';
 import { paymentsOf, type Payment } from './payments.ts';
+import { someOf } from './some-of.ts';
 import { noteOf, situationOf, type Situation, type TermsPart } from './situation.ts';
 import type { StatementDraft } from './statement.ts';
 import { digestOf } from './terms.ts';
@@ -35,9 +36,6 @@ export interface AtHand {
 /** With the statements before it, as far as they are there. */
 type Chained = AtHand & ReturnType<typeof chainOf>;
 
-/** Values that differ and are named. */
-const NAMED_MAX = 5;
-
 export async function verifyFigures(issued: IssuedStatement, atHand: AtHand): Promise<Finding[]> {
   const { statement } = issued;
   const subject = atHand.source === 'ledger' ? 'The ledger says' : 'The journals say';
@@ -50,7 +48,7 @@ export async function verifyFigures(issued: IssuedStatement, atHand: AtHand): Pr
   } catch (error) {
     return [{ ok: false, sentence: `Its figures cannot be made again: ${error instanceof Error ? error.message : String(error)}.` }];
   }
-  if (unlike.length > 0) return [{ ok: false, sentence: `${subject} otherwise of ${unlike.slice(0, NAMED_MAX).join(', ')}${unlike.length > NAMED_MAX ? ` and ${unlike.length - NAMED_MAX} more figures` : ''}.` }];
+  if (unlike.length > 0) return [{ ok: false, sentence: `${subject} otherwise of ${someOf(unlike, 'figures')}.` }];
   const [days, lines] = [counted(fresh.days.length, 'day'), counted(fresh.lines.length, 'line')];
   const figuresText = `Every figure of ${days} and ${lines}`;
   const taken = takenOf(issued, chained);

@@ -1,8 +1,8 @@
 /** Imported rows as a verifier has them: from files whose digests were journaled before a statement was issued, or else not at all. */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { earningsImport, earningsInOrder, type Earning } from './earnings.ts';
+import { textDigest } from './files.ts';
 import { parseImport, type Importable } from './imports.ts';
 import type { Records } from './journaled.ts';
 import { METERS_IMPORT, readingsInOrder, type Reading } from './meters.ts';
@@ -42,7 +42,7 @@ function textOf(dataDirs: readonly string[], name: string, digests: readonly str
     const path = join(dataDir, name);
     if (!existsSync(path)) continue;
     const text = readFileSync(path, 'utf8');
-    if (digests.includes(createHash('sha256').update(text).digest('hex'))) return text;
+    if (digests.includes(textDigest(text))) return text;
   }
   return undefined;
 }

@@ -2,12 +2,11 @@
  * Files that a user imports row by row: rows that are on record stay as they are, in numbered CSV files of the data directory.
  * Importing a row again changes nothing; one that says otherwise under the same key is refused, and with it its whole file.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDate } from '../../config/calendar.ts';
 import { readCsv, type CsvRow } from '../../config/csv.ts';
-import { writeOnce } from './files.ts';
+import { textDigest, writeOnce } from './files.ts';
 
 /** What kind of rows. */
 export interface Importable<Row> {
@@ -107,7 +106,7 @@ export function importFile<Row>(dataDir: string, kind: Importable<Row>, fresh: r
   const number = Number(filesOf(dataDir, kind.folder).at(-1)?.slice(0, 6) ?? 0) + 1;
   const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const text = `${[kind.columns.join(','), ...fresh.map(({ row }) => kind.cells(row).map(cell).join(','))].join('\n')}\n`;
-  return { name: `${kind.folder}/${String(number).padStart(6, '0')}.csv`, text, digest: createHash('sha256').update(text).digest('hex') };
+  return { name: `${kind.folder}/${String(number).padStart(6, '0')}.csv`, text, digest: textDigest(text) };
 }
 
 export function keepImport(dataDir: string, { name, text }: { readonly name: string; readonly text: string }): void {

@@ -2,13 +2,12 @@
  * The inventory over time, by what is on record. A version is a file of the data directory that is named by its digest; an event in
  * the journal says from when it holds. A running instance records each as it finds it, from then on; an earlier time takes an amendment.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseInventory, type InventoryRow } from '../../config/inventory.ts';
 import type { LeaseEventFact } from '../../proxy/session/facts.ts';
 import type { Span } from './excused.ts';
-import { writeOnce } from './files.ts';
+import { textDigest, writeOnce } from './files.ts';
 import type { LeaseEvent, LeaseHistory } from './history.ts';
 
 /** A version, and the time for which it holds. */
@@ -21,17 +20,13 @@ export interface InventoryPiece extends Span {
 /** Of a version that holds for all leases. */
 const ALL_LEASES = '';
 
-export function inventoryDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
 function versionFile(dataDir: string, digest: string): string {
   return join(dataDir, 'inventory', `${digest}.csv`);
 }
 
 /** Keeps a version, under its digest, for ever. Throws a sentence where that file says something else. */
 export function keepInventory(dataDir: string, text: string): string {
-  const digest = inventoryDigest(text);
+  const digest = textDigest(text);
   const file = versionFile(dataDir, digest);
   mkdirSync(join(dataDir, 'inventory'), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) writeOnce(file, text, 0o600);
@@ -51,7 +46,7 @@ export function inventoryReader(dataDirs: readonly string[]): (digest: string) =
       } catch {
         continue;
       }
-      if (inventoryDigest(text) === digest) return parsedBy(read, text);
+      if (textDigest(text) === digest) return parsedBy(read, text);
     }
     return undefined;
   };

@@ -5,7 +5,8 @@ import type { World } from '../../config/world.ts';
 import { journalFacts } from '../journal/note.ts';
 import { journalDirectory } from '../store.ts';
 import { leaseHistory } from './history.ts';
-import { foundLast, inventoryDigest, inventoryFact, keepInventory } from './inventories.ts';
+import { textDigest } from './files.ts';
+import { foundLast, inventoryFact, keepInventory } from './inventories.ts';
 
 export interface InventoryKeeperOptions {
   readonly dataDir: string;
@@ -39,7 +40,7 @@ export class InventoryKeeper {
     if (!settled) return undefined;
     const { rows, problems } = parseInventory(text);
     if (problems.length > 0) throw new Error(`the inventory ${file} ${problems[0]}`);
-    const digest = inventoryDigest(text);
+    const digest = textDigest(text);
     const known = foundLast(leaseHistory(dataDir)) === digest;
     if (!known) {
       keepInventory(dataDir, text);

@@ -81,8 +81,7 @@ export function latestOf(issued: readonly IssuedFile[], period: string): IssuedF
  * The statement that a draft becomes. Where its period has been issued, that statement is returned as it is, unless `correct`
  * names it and says why: then it is the next revision. Nothing is written: its digest is journaled first, then `keepStatement`
  * makes the file, so that there is no statement whose digest is not on record. Throws a sentence when `correct` names another
- * than the newest revision, when nothing would change,
- * or when the period shares days with another that was issued.
+ * than the newest revision, when nothing would change, or when the period shares days with another that was issued.
  */
 export function nextStatement(dataDir: string, draft: StatementDraft, key: SigningKey, nowMs: number, correct?: { readonly number: string; readonly reason: string }): IssuedFile & { readonly isNew: boolean } {
   const before = issuedStatements(dataDir, draft.lease);

@@ -1,7 +1,6 @@
 /** A period in which terms change: each part is settled by its own, whoever cuts where; what is shown, issued and verified says so. */
 import fc from 'fast-check';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { excusedTime } from '../../../accounting/leases/excused.ts';
@@ -12,10 +11,10 @@ import { recordFindings } from '../../../accounting/leases/on-record.ts';
 import type { StatementDraft } from '../../../accounting/leases/statement.ts';
 import { valueLease, valueParts } from '../../../accounting/leases/valuation.ts';
 import { localDays, midnightMs } from '../../../config/calendar.ts';
-import { loadConfig } from '../../../config/load.ts';
 import type { Config } from '../../../config/schema.ts';
 import { run } from '../../cli/cli-fixture.ts';
 import { anyLease, anyWork, dayOf } from './contracts.ts';
+import { leasebackFile, rewrite } from './farm-file.ts';
 import { recordTerms, writeMonth } from './month.ts';
 
 const CHICAGO = 'America/Chicago';
@@ -26,18 +25,10 @@ let file = '';
 let text = '';
 let data = '';
 
-function write(yaml: string): Config {
-  writeFileSync(file, yaml);
-  const { config, problems } = loadConfig(file);
-  if (config === undefined) throw new Error(JSON.stringify(problems));
-  return config;
-}
+const write = (yaml: string): Config => rewrite(file, yaml);
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'wb-parts-'));
-  file = join(folder, 'farm.yaml');
-  copyFileSync('examples/inventory.csv', join(folder, 'inventory.csv'));
-  text = readFileSync('examples/leaseback.yaml', 'utf8');
+  ({ folder, file, text } = leasebackFile('parts'));
   const config = write(text);
   ({ data } = config);
   writeMonth(data, { fromMs: midnightMs('2026-11-01', CHICAGO), toMs: midnightMs('2026-12-01', CHICAGO), leases: 'acme-leaseback', rate: () => 11e15 });

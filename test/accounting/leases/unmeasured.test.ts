@@ -1,6 +1,5 @@
 /** Time in which nobody observed: borne by the performer unless the contract excuses it; told apart in statements, changed by amendment only, found again by verify. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { excusedTime } from '../../../accounting/leases/excused.ts';
@@ -9,10 +8,10 @@ import type { StatementDraft } from '../../../accounting/leases/statement.ts';
 import { digestOf, leaseTerms } from '../../../accounting/leases/terms.ts';
 import { valueLease } from '../../../accounting/leases/valuation.ts';
 import { midnightMs } from '../../../config/calendar.ts';
-import { loadConfig } from '../../../config/load.ts';
 import type { Config } from '../../../config/schema.ts';
 import { run, type Run } from '../../cli/cli-fixture.ts';
 import { dayOf, leaseOf } from './contracts.ts';
+import { leasebackFile, rewrite } from './farm-file.ts';
 import { recordTerms, writeMonth } from './month.ts';
 
 const CHICAGO = 'America/Chicago';
@@ -26,19 +25,11 @@ let file = '';
 let text = '';
 let data = '';
 
-function write(yaml: string): Config {
-  writeFileSync(file, yaml);
-  const { config, problems } = loadConfig(file);
-  if (config === undefined) throw new Error(JSON.stringify(problems));
-  return config;
-}
+const write = (yaml: string): Config => rewrite(file, yaml);
 
 /** The whole rate but for 36 hours, from 18:00 of the 5th and of the 20th on, in which no proxy ran. */
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'wb-unmeasured-'));
-  file = join(folder, 'farm.yaml');
-  copyFileSync('examples/inventory.csv', join(folder, 'inventory.csv'));
-  text = readFileSync('examples/leaseback.yaml', 'utf8');
+  ({ folder, file, text } = leasebackFile('unmeasured'));
   const config = write(text);
   ({ data } = config);
   const dark = ['2026-11-05', '2026-11-20'].map((date) => midnightMs(date, CHICAGO) / HOUR + 18);
